@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* A virtual processor, as the core sees it. The platform embeds it in its own. */
+#ifndef LKX_VCPU_H
+#define LKX_VCPU_H
+
+#include "vm.h"
+#include "x86.h"
+
+/* Guest registers that a VM exit leaves in the processor. vmenter.S knows these offsets. gpr[RSP] is unused: RSP is in the VMCS. */
+struct lkx_regs {
+	u64 gpr[16];
+	u64 host_rsp; /* what VMCS HOST_RSP holds */
+};
+_Static_assert(offsetof(struct lkx_regs, host_rsp) == 128, "vmenter.S: LKX_REGS_HOST_RSP");
+
+/* What the hardware said of one VM exit, read once. */
+struct lkx_exit {
+	u32 reason;            /* whole EXIT_REASON field */
+	u32 instruction_length;
+	u64 qualification;
+	u64 gpa;               /* EPT violation and misconfiguration only */
+	u32 interruption_info; /* exception or NMI only */
+	u32 interruption_error;
+	u32 idt_vectoring_info;
+	u32 idt_vectoring_error;
+};
+
+/* What is to be delivered to the guest. At most one of `exception`, `interrupt`, `nmi` is in delivery (injected) at a time. */
+struct lkx_events {
+	bool exception_pending;  /* raised by the core, not delivered yet */
+	bool exception_injected; /* delivery was interrupted by a VM exit, or is in the VMCS */
+	u8 exception_vector;
+	bool exception_has_error;
+	bool exception_soft;     /* INT3, INTO: needs instruction_length */
+	u32 exception_error;
+	u64 exception_payload;   /* CR2 of #PF, new DR6 bits of #DB; applied at delivery */
+	bool interrupt_injected;
+	bool interrupt_soft;     /* INT n */
+	u8 interrupt_vector;
+	u8 nmi_pending;          /* 0 to 2 */
+	bool nmi_injected;
+	u32 instruction_length;  /* of soft events */
+};
+
+/* What KVM_RUN has to finish first, because user space answered an exit. */
+enum lkx_completion {
+	LKX_COMPLETE_NOTHING,
+	LKX_COMPLETE_SKIP,       /* step over the instruction at `rip`, unless user space moved RIP */
+	LKX_COMPLETE_IN,         /* IN: pio data to RAX, then as SKIP */
+	LKX_COMPLETE_INS,        /* string input: pio data to guest memory */
+	LKX_COMPLETE_MMIO,       /* next fragment, or data to the register */
+};
+
+/* An access to addresses without a slot, decoded (mmio.c). Split in fragments of at most 8 bytes that do not cross a page. */
+struct lkx_mmio {
+	u64 gpa[2];
+	u8 len[2];
+	u8 fragments, current;
+	u8 data[16];
+	bool write;
+	/* a load's destination */
+	u8 reg;
+	bool high_byte;     /* AH, CH, DH, BH */
+	u8 operand_bytes;   /* width of the destination register */
+	u8 access_bytes;
+	bool sign_extend;
+	u8 instruction_length;
+};
+
+/* Port I/O under way (exit_io.c). */
+struct lkx_pio {
+	u16 port;
+	u8 size;
+	bool in;
+	u32 count;
+};
+
+enum lkx_mode { LKX_OUTSIDE_GUEST, LKX_IN_GUEST };
+
+/* Owned by the thread in the vCPU's ioctl (the platform's vCPU lock) but for what is marked [a]. */
+struct lkx_vcpu {
+	struct lkx_hw *hw;      /* [I] */
+	struct lkx_vm *vm;      /* [I] */
+	struct kvm_run *run;    /* [I] shared with user space: plat_read_once only */
+	u8 *pio_data;           /* [I] one page, shared with user space */
+	u32 id;                 /* [I] */
+	u16 vpid;               /* [I] 0: none left, the hardware flushes at every transition */
+
+	struct lkx_regs regs;
+	struct lkx_exit exit;
+	struct lkx_events events;
+	u32 mode;               /* [a] enum lkx_mode, for plat_kick_guests */
+	bool launched;          /* VMLAUNCH done since the last VMCLEAR; the platform clears it */
+	bool window_open_exit;  /* leave for KVM_EXIT_IRQ_WINDOW_OPEN */
+
+	/* Translations: the VM's generation that this vCPU's processor has seen; LKX_TLB_STALE after a move. */
+	u64 tlb_generation;
+
+	/* State that no VMCS field holds. */
+	u64 cr2, cr8, xcr0, efer, apic_base;
+	u64 dr[4], dr6;
+	bool debug_loaded;      /* dr[] and dr6 are in the processor */
+	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
+	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
+	u64 tsc_offset, tsc_multiplier;
+	u32 tsc_khz;
+	u32 mp_state;           /* KVM_MP_STATE_* */
+	u32 proc_controls;      /* as written to the VMCS, so that windows cost a write only when they change */
+
+	/* CPUID as KVM_SET_CPUID2 gave it, or the default set. */
+	struct kvm_cpuid_entry2 *cpuid; /* plat_alloc'ed */
+	u32 cpuid_count;
+	u64 cr4_guest_allowed;  /* bits of CR4 that this CPUID lets the guest set */
+	u64 guest_xcr0_allowed;
+
+	/* The last exit's unfinished part. */
+	enum lkx_completion completion;
+	u64 completion_rip;
+	struct lkx_pio pio;
+	struct lkx_mmio mmio;
+	struct lkx_ept_cache ept_cache;
+};
+
+#define LKX_TLB_STALE (~0ull)
+
+static inline u64 lkx_rip(struct lkx_vcpu *v)
+{
+	return vmcs_readn(v->hw, GUEST_RIP);
+}
+
+static inline void lkx_set_rip(struct lkx_vcpu *v, u64 rip)
+{
+	vmcs_writen(v->hw, GUEST_RIP, rip);
+}
+
+static inline u64 lkx_rflags(struct lkx_vcpu *v)
+{
+	return vmcs_readn(v->hw, GUEST_RFLAGS);
+}
+
+static inline u64 lkx_gpr(struct lkx_vcpu *v, unsigned int reg)
+{
+	reg &= 15;
+	return reg == RSP ? vmcs_readn(v->hw, GUEST_RSP) : v->regs.gpr[reg];
+}
+
+static inline void lkx_set_gpr(struct lkx_vcpu *v, unsigned int reg, u64 value)
+{
+	reg &= 15;
+	if (reg == RSP)
+		vmcs_writen(v->hw, GUEST_RSP, value);
+	else
+		v->regs.gpr[reg] = value;
+}
+
+/* CR0 and CR4 as the guest sees them: host-owned bits from the shadow, the rest from the processor. */
+static inline u64 lkx_cr0(struct lkx_vcpu *v)
+{
+	u64 mask = vmcs_readn(v->hw, CR0_GUEST_HOST_MASK);
+
+	return (vmcs_readn(v->hw, GUEST_CR0) & ~mask) | (vmcs_readn(v->hw, CR0_READ_SHADOW) & mask);
+}
+
+static inline u64 lkx_cr4(struct lkx_vcpu *v)
+{
+	u64 mask = vmcs_readn(v->hw, CR4_GUEST_HOST_MASK);
+
+	return (vmcs_readn(v->hw, GUEST_CR4) & ~mask) | (vmcs_readn(v->hw, CR4_READ_SHADOW) & mask);
+}
+
+static inline bool lkx_long_mode(struct lkx_vcpu *v)
+{
+	return v->efer & EFER_LMA_BIT;
+}
+
+/* CS.L with EFER.LMA: 64-bit mode. */
+static inline bool lkx_is_64bit(struct lkx_vcpu *v)
+{
+	return lkx_long_mode(v) && (vmcs_read32(v->hw, GUEST_CS_ACCESS_RIGHTS) & BIT(13));
+}
+
+static inline unsigned int lkx_cpl(struct lkx_vcpu *v)
+{
+	/* DPL of SS; SDM vol. 3, 24.4: the VMCS keeps CPL there. Real mode is 0, virtual-8086 mode 3 */
+	return (vmcs_read32(v->hw, GUEST_SS_ACCESS_RIGHTS) >> 5) & 3;
+}
+
+/* --- vcpu.c --- */
+
+/* State after reset (SDM vol. 3, table 9-1) into a current, cleared VMCS and the vCPU. 0 or -errno. */
+int lkx_vcpu_reset(struct lkx_vcpu *v);
+void lkx_vcpu_destroy(struct lkx_vcpu *v);
+/* RIP past the instruction that exited, its interrupt shadow over, and a single-step trap raised if TF asks for it. */
+void lkx_skip_instruction(struct lkx_vcpu *v);
+
+/* --- events.c --- */
+
+void lkx_queue_exception(struct lkx_vcpu *v, u8 vector);
+void lkx_queue_exception_error(struct lkx_vcpu *v, u8 vector, u32 error);
+void lkx_queue_page_fault(struct lkx_vcpu *v, u64 address, u32 error);
+static inline void lkx_inject_gp(struct lkx_vcpu *v)
+{
+	lkx_queue_exception_error(v, VECTOR_GP, 0);
+}
+
+static inline void lkx_inject_ud(struct lkx_vcpu *v)
+{
+	lkx_queue_exception(v, VECTOR_UD);
+}
+
+#endif

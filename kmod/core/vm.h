@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* A virtual machine, as the core sees it. The platform embeds it in its own. */
+#ifndef LKX_VM_H
+#define LKX_VM_H
+
+#include "ept.h"
+#include "memslot.h"
+#include "vmx_caps.h"
+
+struct lkx_vcpu;
+
+/* [I] immutable after creation  [E] ept.lock  [S] the platform's slots lock  [a] atomic  [r] RCU, written under [S] */
+struct lkx_vm {
+	struct lkx_hw *hw;                             /* [I] */
+	const struct lkx_vmx_caps *caps;               /* [I] */
+	struct lkx_ept ept;
+	struct lkx_memslots plat_rcu_ptr *slots;       /* [r] */
+	u64 tss_addr;                                  /* [S] KVM_SET_TSS_ADDR; unrestricted guests need no TSS there */
+	u64 identity_map_addr;                         /* [S] */
+	u32 tsc_khz;                                   /* [S] what new vCPUs start with */
+};
+
+/* Is the platform's slots lock held? For assertions. */
+bool plat_slots_locked(struct lkx_vm *vm);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What this processor's VMX offers, read once from its capability MSRs. SDM vol. 3, appendix A. */
+#ifndef LKX_VMX_CAPS_H
+#define LKX_VMX_CAPS_H
+
+#include "vmcs.h"
+
+/* Everything a VMCS's controls are made of. Immutable after lkx_vmx_caps_read. */
+struct lkx_vmx_caps {
+	u32 revision;     /* VMCS revision identifier */
+	u32 vmcs_bytes;
+	u32 pin, proc, proc2, exit, entry; /* the controls every VMCS starts with */
+	u64 cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	u64 cr0_must;     /* bits of CR0 that are 1 in guests (NE; PE and PG are free) */
+	bool ept_ad;
+	bool invept_single;
+	bool vpid;        /* VPIDs with single-context INVVPID */
+	bool invvpid_address;
+	bool ins_outs_info; /* VM exits for INS and OUTS say segment and address size */
+	bool virtual_nmis;
+	bool preemption_timer;
+	u8 preemption_timer_shift;
+	bool tsc_scaling;
+	bool rdtscp, invpcid, xsaves;
+};
+
+/*
+ * Reads the capability MSRs of the processor of `hw` and chooses controls. 0, or -ENODEV with `*missing` naming
+ * the first thing that the module cannot do without.
+ */
+int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char **missing);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the core asks of the platform it runs on: pages, locks, atomics, the VMM's memory, time, and the
+ * few moments of a run that belong to the operating system. This is the kernel's meaning of those names;
+ * Sources/CLikexHW/include/plat.h is user space's. Each takes the struct lkx_hw it is asked for first,
+ * or an object (vm, vcpu) that knows it: nothing here is global, so simulated machines live side by side.
+ */
+#ifndef LKX_PLAT_H
+#define LKX_PLAT_H
+
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/kvm.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/stddef.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+struct lkx_hw;
+struct lkx_vm;
+struct lkx_vcpu;
+struct lkx_exit;
+
+/* --- pages and objects; every allocation may sleep and is charged to the caller's cgroup --- */
+
+/* One zeroed page, or NULL. */
+static inline void *plat_page_alloc(struct lkx_hw *hw)
+{
+	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+}
+
+static inline void plat_page_free(struct lkx_hw *hw, void *page)
+{
+	free_page((unsigned long)page);
+}
+
+static inline u64 plat_phys(struct lkx_hw *hw, const void *page)
+{
+	return virt_to_phys((void *)page);
+}
+
+static inline void *plat_virt(struct lkx_hw *hw, u64 pa)
+{
+	return phys_to_virt(pa);
+}
+
+/* `size` zeroed bytes, or NULL. */
+static inline void *plat_alloc(struct lkx_hw *hw, size_t size)
+{
+	return kvzalloc(size, GFP_KERNEL_ACCOUNT);
+}
+
+static inline void plat_free(struct lkx_hw *hw, void *p)
+{
+	kvfree(p);
+}
+
+/* First member of what readers may still hold after it was replaced. */
+struct plat_rcu_head {
+	struct rcu_head rcu;
+};
+
+/* Frees `p` when no reader in plat_rcu_lock() can hold it any more. Never waits. `m`: its plat_rcu_head member. */
+#define plat_free_deferred(hw, p, m) kvfree_rcu(p, m.rcu)
+
+static inline void plat_rcu_lock(struct lkx_hw *hw)
+{
+	rcu_read_lock();
+}
+
+static inline void plat_rcu_unlock(struct lkx_hw *hw)
+{
+	rcu_read_unlock();
+}
+
+/* The pointer is typed with plat_rcu_ptr so that sparse sees who dereferences it. */
+#define plat_rcu_ptr __rcu
+#define plat_rcu_load(hw, p) rcu_dereference(p)
+#define plat_rcu_load_locked(hw, p, held) rcu_dereference_protected(p, held)
+#define plat_rcu_store(hw, p, v) rcu_assign_pointer(p, v)
+
+/* --- locks and atomics --- */
+
+struct plat_spinlock {
+	spinlock_t lock;
+};
+
+#define plat_spin_init(hw, l) spin_lock_init(&(l)->lock)
+
+static inline void plat_spin_lock(struct lkx_hw *hw, struct plat_spinlock *l) __acquires(l)
+{
+	spin_lock(&l->lock);
+	__acquire(l);
+}
+
+static inline void plat_spin_unlock(struct lkx_hw *hw, struct plat_spinlock *l) __releases(l)
+{
+	__release(l);
+	spin_unlock(&l->lock);
+}
+
+/* A 64-bit word that others write at the same time: whole, and in the order the barriers say. */
+static inline u64 plat_load64(const u64 *p)
+{
+	return READ_ONCE(*p);
+}
+
+static inline void plat_store64(u64 *p, u64 v)
+{
+	WRITE_ONCE(*p, v);
+}
+
+static inline u64 plat_cmpxchg64(u64 *p, u64 old, u64 new)
+{
+	return cmpxchg64(p, old, new);
+}
+
+static inline u64 plat_xchg64(u64 *p, u64 new)
+{
+	return xchg(p, new);
+}
+
+/* Adds and returns the new value; a full barrier. */
+static inline u64 plat_add64(u64 *p, u64 n)
+{
+	return xadd(p, n) + n;
+}
+
+static inline u32 plat_load32(const u32 *p)
+{
+	return READ_ONCE(*p);
+}
+
+static inline void plat_store32(u32 *p, u32 v)
+{
+	WRITE_ONCE(*p, v);
+}
+
+#define plat_mb() smp_mb()
+#define plat_rmb() smp_rmb()
+#define plat_wmb() smp_wmb()
+
+/* Fields of the run page, which user space writes at any time: read once, never twice. */
+#define plat_read_once(x) READ_ONCE(x)
+#define plat_write_once(x, v) WRITE_ONCE(x, v)
+
+/* --- the VMM's address space (linux/guest_memory.c). Only in a call from the VM's own process. --- */
+
+/* Copy `len` bytes; 0 or -EFAULT. May sleep. */
+int plat_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len);
+int plat_user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
+/* Compare and exchange of `size` 4 or 8 naturally aligned bytes: 0, -EAGAIN if *hva was not `old`, -EFAULT. */
+int plat_user_cmpxchg(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new);
+
+/* The host page behind an hva, held by a reference until plat_page_put. */
+struct plat_page {
+	u64 pfn;
+	bool writable; /* the guest may be given write access */
+	void *ref;     /* the platform's own */
+};
+
+/* 0, -EFAULT (no such page, or not writable where `write`), -EINTR, -EAGAIN (try the access again), -EHWPOISON. May sleep. */
+int plat_page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page);
+/* Ends the reference; `dirtied`: the page was mapped writable. */
+void plat_page_put(struct lkx_vm *vm, struct plat_page *page, bool dirtied);
+
+/*
+ * The race of a fault with the host taking the page away: read a sequence before plat_page_get, ask with
+ * vm->ept.lock held before the EPT entry is written. True: the page may be stale, drop it and start again.
+ */
+u64 plat_mmu_begin(struct lkx_vm *vm);
+bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva);
+
+/* --- moments of a run (linux/vcpu_run.c) --- */
+
+/* Makes every vCPU of `vm` that is in guest mode leave it, and returns when each has. */
+void plat_kick_guests(struct lkx_vm *vm);
+/* Signals and rescheduling, interrupts on: 0, or -EINTR when user space must be returned to. */
+int plat_run_poll(struct lkx_vcpu *v);
+/* From here to plat_entry_end: this CPU, interrupts off, the vCPU's VMCS current, guest FPU and MSRs loaded. False: not possible now. */
+bool plat_entry_begin(struct lkx_vcpu *v);
+/* Interrupts off and v->mode is in guest: has something come up since plat_run_poll? */
+bool plat_entry_pending(struct lkx_vcpu *v);
+/* After an exit, interrupts still off: hands an NMI or machine check that caused it to the host. */
+void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
+/* Interrupts on again: a host interrupt that caused the exit is taken here. */
+void plat_entry_end(struct lkx_vcpu *v);
+
+/* --- the guest's extended state and the host's clock --- */
+
+/* What of XCR0 the host lets a guest have. */
+u64 plat_guest_xcr0(struct lkx_hw *hw);
+/* Ticks of the host's TSC a millisecond. */
+u32 plat_tsc_khz(struct lkx_hw *hw);
+
+/* --- seeing what happens --- */
+
+#define plat_warn_on(hw, cond) WARN_ON_ONCE(cond)
+#define plat_debug(hw, fmt, ...) pr_debug(fmt, ##__VA_ARGS__)
+
+void plat_trace_entry(struct lkx_vcpu *v);
+void plat_trace_exit(struct lkx_vcpu *v, const struct lkx_exit *e);
+void plat_trace_inject(struct lkx_vcpu *v, u32 interruption_info, u32 error_code);
+void plat_trace_fault(struct lkx_vcpu *v, u64 gpa, u64 qualification, u64 spte);
+void plat_trace_mmio(struct lkx_vcpu *v, u64 gpa, u32 len, bool write, u64 data);
+void plat_trace_pio(struct lkx_vcpu *v, u16 port, u32 size, u32 count, bool in);
+
+#endif

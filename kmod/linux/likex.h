@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What Linux adds to the core's VM and vCPU, and which file does what. Only kmod/linux includes this. */
+#ifndef LKX_LINUX_LIKEX_H
+#define LKX_LINUX_LIKEX_H
+
+#include "exits.h"
+#include "vcpu.h"
+#include <linux/cpumask.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/user-return-notifier.h>
+#include <asm/fpu/api.h>
+
+#undef pr_fmt
+#define pr_fmt(fmt) "likex: " fmt
+
+struct lkx_mm;
+
+/* [I] immutable after creation  [L] lock  [M] the lkx_mm's lock  [a] atomic or published with release/acquire */
+struct linux_vm {
+	struct lkx_vm core;
+	refcount_t users;               /* [a] VM fd, each vCPU fd, the system fd that made it */
+	struct mutex lock;              /* slots, vCPU creation, VM-wide settings */
+	struct mm_struct *mm;           /* [I] the address space its slots are in; held by mmgrab */
+	struct lkx_mm *watcher;         /* [I] the mmu_notifier of mm, shared by its VMs */
+	struct list_head watcher_link;  /* [M] */
+	struct linux_vcpu *vcpu[LIKEX_MAX_VCPUS]; /* [a] the first `vcpus`, in order of creation */
+	u32 vcpus;                      /* [L], read with acquire */
+	struct rcu_head rcu;
+};
+
+struct linux_vcpu {
+	struct lkx_vcpu core;
+	struct mutex lock;              /* one ioctl at a time */
+	/* VMCS and where it is loaded */
+	void *vmcs;                     /* [I] one page */
+	u64 vmcs_pa;                    /* [I] */
+	int cpu;                        /* CPU whose processor holds the VMCS, -1 none; written there with interrupts off */
+	struct list_head loaded_link;   /* that CPU's list of loaded VMCSs; interrupts off on that CPU */
+	bool loaded;                    /* between vcpu_load and vcpu_put, in the thread and not switched out */
+	struct preempt_notifier preempt;
+	/* the run page and the I/O page */
+	struct page *run_page[LIKEX_RUN_PAGES]; /* [I] */
+	/* host state to bring back when the vCPU is put */
+	bool host_switched;
+	u16 host_ds, host_es, host_fs, host_gs;
+	u64 host_fs_base, host_kernel_gs_base;
+	struct desc_ptr host_idt;
+	u64 host_xcr0;
+	unsigned long host_cr3, host_cr4; /* as in the VMCS */
+	/* extended state */
+	struct fpu_guest fpu;
+	bool sigset_active;
+	sigset_t sigset;
+};
+
+static inline struct linux_vm *linux_vm(struct lkx_vm *vm)
+{
+	return container_of(vm, struct linux_vm, core);
+}
+
+static inline struct linux_vcpu *linux_vcpu(struct lkx_vcpu *v)
+{
+	return container_of(v, struct linux_vcpu, core);
+}
+
+/* --- mm.c: one mmu_notifier an address space --- */
+
+/* Begins to watch vm->mm (current->mm). 0 or -errno. */
+int lkx_mm_watch(struct linux_vm *vm);
+/* Ends it. Never waits; afterwards no notifier touches vm once a grace period has passed (vm is freed by RCU). */
+void lkx_mm_unwatch(struct linux_vm *vm);
+/* Module exit: waits for the last freed watcher. */
+void lkx_mm_exit(void);
+
+#endif
