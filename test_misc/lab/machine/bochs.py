@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""Bochs: the models it has, its configuration, and one run of it."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from .common import run, usage_problem
+from .image import INSTRUCTIONS_PER_SECOND
+
+# Features these two show without emulating them well: Linux hangs in page faults with them.
+_HIDDEN_FEATURES = {"corei7_icelake_u": "fsrm,pku,ospke", "tigerlake": "fsrm,pku,ospke"}
+
+_CONFIGURATION = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+memory: guest={memory}, host={memory}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{hidden}
+clock: sync=none, time0=1700000000
+ata0-master: type=cdrom, path=image.iso, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev=console
+com2: enabled=1, mode=file, dev=output
+log: bochs.log
+sound: driver=dummy, waveoutdrv=dummy
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    model: str = "corei7_skylake_x"
+    cpus: int = 1
+    memory: int = 512
+
+    def check(self) -> None:
+        # Bochs writes its list to whichever stream its log goes to.
+        done = subprocess.run(["bochs", "--help", "cpu"], capture_output=True, text=True)
+        known = re.findall(r"^([a-z][a-z0-9_]*)$", done.stdout + done.stderr, re.MULTILINE)
+        if self.model not in known:
+            raise usage_problem(f"MODEL={self.model}: Bochs has no such CPU; it has {', '.join(known)}")
+        if not 1 <= self.cpus <= 8:
+            raise usage_problem(f"CPUS={self.cpus}: from 1 to 8")
+        if not 128 <= self.memory <= 2048:
+            raise usage_problem(f"MEMORY={self.memory}: from 128 to 2048 (MiB)")
+
+    def configuration(self) -> str:
+        hidden = _HIDDEN_FEATURES.get(self.model)
+        return _CONFIGURATION.format(memory=self.memory, model=self.model, cpus=self.cpus,
+                                     ips=INSTRUCTIONS_PER_SECOND,
+                                     hidden=f'\ncpuid: clearcpuid="{hidden}"' if hidden else "")
+
+
+class Emulation:
+    """One running Bochs; FOLDER holds image.iso and receives `console`, `output` and bochs.log."""
+
+    def __init__(self, machine: Machine, folder: Path):
+        self.folder = folder
+        (folder / "bochsrc").write_text(machine.configuration())
+        # Debian's Bochs is built with its debugger, which waits for a command: continue.
+        (folder / "commands").write_text("c\n")
+        for name in ("console", "output", "bochs.log"):
+            (folder / name).write_bytes(b"")
+        self._talk = open(folder / "bochs.out", "wb")
+        self.process = subprocess.Popen(
+            ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"],
+            stdin=subprocess.DEVNULL, stdout=self._talk, stderr=self._talk, cwd=folder, start_new_session=True)
+
+    def watch(self, timeout: float, emit: Callable[[bytes], None]) -> bool:
+        """Hands on what the script writes until the machine stops; False when time ran out first."""
+        end = time.monotonic() + timeout
+        with open(self.folder / "output", "rb") as output:
+            while True:
+                stopped = self.process.poll() is not None
+                if data := output.read():
+                    emit(data)
+                if stopped:
+                    return True
+                if time.monotonic() > end:
+                    return False
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._talk.close()

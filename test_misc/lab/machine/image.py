@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""The CD image the machine boots from: isolinux, a kernel, the first root and the job."""
+
+import os
+import shutil
+from pathlib import Path
+
+from .common import Problem, run
+from .kernels import Kernel
+
+ISOLINUX = Path("/usr/lib/ISOLINUX/isolinux.bin")
+LOADER_LIBRARY = Path("/usr/lib/syslinux/modules/bios/ldlinux.c32")
+
+# Instructions the emulated CPU counts as one second; the kernel's TSC frequency is told to it to match.
+INSTRUCTIONS_PER_SECOND = 50_000_000
+
+KERNEL_ARGUMENTS = (
+    "console=ttyS0,115200",
+    "mitigations=off", "nokaslr",
+    "panic=-1", "oops=panic", "softlockup_panic=1", "reboot=t",
+    "tsc=reliable", f"tsc_early_khz={INSTRUCTIONS_PER_SECOND // 1000}",
+    # Self-tests of the kernel's ciphers, and a slow initcall nobody here needs.
+    "cryptomgr.notests", "initcall_blacklist=trace_eval_init",
+    "printk.devkmsg=on", "quiet", "loglevel=4",
+)
+
+
+def make_image(image: Path, kernel: Kernel, root: Path, job: bytes, extra_arguments: str) -> None:
+    for part in (ISOLINUX, LOADER_LIBRARY):
+        if not part.exists():
+            raise Problem(f"{part} is missing: run `make setup`")
+    folder = image.parent / "image"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    shutil.copy(ISOLINUX, folder)
+    shutil.copy(LOADER_LIBRARY, folder)
+    os.link(kernel.image, folder / "vmlinuz")
+    os.link(root, folder / "root.img")
+    (folder / "job.img").write_bytes(job)
+    arguments = " ".join((*KERNEL_ARGUMENTS, extra_arguments)).strip()
+    (folder / "isolinux.cfg").write_text(
+        f"default lab\nprompt 0\nlabel lab\n kernel vmlinuz\n append initrd=root.img,job.img {arguments}\n")
+    run("xorriso", "-as", "mkisofs", "-quiet", "-o", image, "-b", "isolinux.bin", "-c", "boot.cat",
+        "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", folder)
+    shutil.rmtree(folder)
