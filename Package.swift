@@ -1,0 +1,45 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+import PackageDescription
+
+/// What every Swift target is compiled with.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "LiKeX",
+    products: [
+        .executable(name: "likex", targets: ["likex"]),
+        .library(name: "KVM", targets: ["KVM"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // The ABI: C's view, the generator that reads kmod/include/tables, and Swift's view.
+        .target(name: "CKVMABI"),
+        .target(name: "ABIGenerator", swiftSettings: strict),
+        .executableTarget(name: "generate-abi", dependencies: ["ABIGenerator"], swiftSettings: strict),
+        .plugin(name: "GenerateABI", capability: .buildTool(), dependencies: ["generate-abi"]),
+        .target(name: "KVMABI", dependencies: ["CKVMABI"], swiftSettings: strict, plugins: ["GenerateABI"]),
+
+        // Typed handles on a KVM-compatible device.
+        .target(name: "CKVMSys"),
+        .target(name: "KVM", dependencies: ["KVMABI", "CKVMABI", "CKVMSys"], swiftSettings: strict),
+
+        // The test machine, and the command that drives it.
+        .target(name: "TestMachine", dependencies: ["KVM", "KVMABI"], swiftSettings: strict),
+        .executableTarget(
+            name: "likex",
+            dependencies: [
+                "TestMachine", "KVM", "KVMABI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+    ],
+    cLanguageStandard: .gnu11
+)

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+
+/// Guest memory of one slot, mapped in this process. It lives as long as anyone refers to it.
+public final class MemorySlot {
+    public let slot: UInt32
+    public let base: GuestAddress
+    public let isReadOnly: Bool
+    private let mapping: Mapping
+
+    /// Bytes in the slot.
+    public var count: Int { mapping.count }
+    /// Where the slot begins in this process.
+    public var host: HostAddress { HostAddress(rawValue: UInt64(UInt(bitPattern: unsafe mapping.base))) }
+    /// The last address of the slot.
+    public var last: GuestAddress { GuestAddress(base.rawValue &+ UInt64(count) &- 1) }
+
+    /// Maps `count` zeroed bytes for a slot; the device doesn't know of it before `VirtualMachine.add`.
+    public init(slot: UInt32, base: GuestAddress, count: Int, isReadOnly: Bool = false) throws(KVMError) {
+        self.slot = slot
+        self.base = base
+        self.isReadOnly = isReadOnly
+        mapping = try Mapping(anonymous: count, about: "memory of slot \(slot)")
+    }
+
+    /// Whether `length` bytes from an address on are all in the slot.
+    public func contains(_ address: GuestAddress, _ length: Int) -> Bool {
+        guard address >= base, length >= 0 else { return false }
+        let offset = address.rawValue - base.rawValue
+        return offset <= UInt64(count) && UInt64(length) <= UInt64(count) - offset
+    }
+
+    public func fill(_ byte: UInt8) {
+        unsafe UnsafeMutableRawBufferPointer(start: mapping.base, count: count).update(repeating: byte)
+    }
+
+    /// Writes bytes at a guest address: false, and nothing written, where they don't all fit in the slot.
+    public func write(_ bytes: [UInt8], at address: GuestAddress) -> Bool {
+        guard contains(address, bytes.count) else { return false }
+        let start = unsafe mapping.base + Int(address.rawValue - base.rawValue)
+        unsafe bytes.withUnsafeBytes { source in
+            unsafe UnsafeMutableRawBufferPointer(start: start, count: source.count).copyMemory(from: source)
+        }
+        return true
+    }
+
+    /// Reads bytes at a guest address: nil where they aren't all in the slot.
+    public func read(at address: GuestAddress, count: Int) -> [UInt8]? {
+        guard contains(address, count) else { return nil }
+        let start = unsafe mapping.base + Int(address.rawValue - base.rawValue)
+        return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    /// All of the slot's bytes.
+    public func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
+        let span = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: mapping.base, count: mapping.count))
+        return body(span)
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// Every byte becomes `byte`.
+    fileprivate func update(repeating byte: UInt8) {
+        unsafe initializeMemory(as: UInt8.self, repeating: byte)
+    }
+}

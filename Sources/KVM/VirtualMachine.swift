@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
+import KVMABI
+
+/// A virtual machine: its memory lives as long as it does.
+public struct VirtualMachine: ~Copyable {
+    /// The file that ioctls go to: the VM's own, or the system's in `Personality.oneFile`.
+    let file: DeviceFile
+    /// The VM's own file in `Personality.oneFile`, kept open; nil when it is `file`.
+    private let kept: DeviceFile?
+    private let personality: Personality
+    private let runPageSize: Int
+    public private(set) var slots: [MemorySlot] = []
+
+    init(
+        file: consuming DeviceFile, kept: consuming DeviceFile?, personality: Personality, runPageSize: Int
+    ) {
+        self.file = file
+        self.kept = kept
+        self.personality = personality
+        self.runPageSize = runPageSize
+    }
+
+    /// Tells the device of guest memory, and keeps it. KVM_SET_USER_MEMORY_REGION
+    public mutating func add(_ slot: MemorySlot) throws(KVMError) {
+        var region = kvm_userspace_memory_region(
+            slot: slot.slot, flags: slot.isReadOnly ? UInt32(KVM_MEM_READONLY) : 0, guest_phys_addr: slot.base.rawValue,
+            memory_size: UInt64(slot.count), userspace_addr: slot.host.rawValue)
+        try file.call(.setUserMemoryRegion, &region)
+        slots.append(slot)
+    }
+
+    /// Where a kernel without unrestricted guest keeps three pages of its own. KVM_SET_TSS_ADDR
+    public func setTSSAddress(_ address: GuestAddress) throws(KVMError) {
+        try file.call(.setTssAddr, UInt(address.rawValue))
+    }
+
+    /// Makes a vCPU. KVM_CREATE_VCPU
+    public func makeVCPU(id: UInt32 = 0) throws(KVMError) -> VCPU {
+        let made = DeviceFile(owning: Int32(try file.call(.createVcpu, UInt(id))))
+        switch personality {
+        case .kvm:
+            return try VCPU(id: id, file: made, kept: nil, runPageSize: runPageSize)
+        case .oneFile:
+            return try VCPU(id: id, file: file.duplicate(), kept: made, runPageSize: runPageSize)
+        }
+    }
+}
