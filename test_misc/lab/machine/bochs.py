@@ -13,8 +13,9 @@ from typing import Callable
 from .common import run, usage_problem
 from .image import INSTRUCTIONS_PER_SECOND
 
-# Features these two show without emulating them well: Linux hangs in page faults with them.
-_HIDDEN_FEATURES = {"corei7_icelake_u": "fsrm,pku,ospke", "tigerlake": "fsrm,pku,ospke"}
+# What Linux must be told on some models. Icelake and Tigerlake show features that Bochs does not emulate well:
+# Linux hangs in page faults with them.
+_KERNEL_ARGUMENTS = {"corei7_icelake_u": "clearcpuid=fsrm,pku,ospke", "tigerlake": "clearcpuid=fsrm,pku,ospke"}
 
 _CONFIGURATION = """\
 config_interface: textconfig
@@ -22,7 +23,7 @@ display_library: rfb, options="timeout=0"
 memory: guest={memory}, host={memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
-cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1{hidden}
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 clock: sync=none, time0=1700000000
 ata0-master: type=cdrom, path=image.iso, status=inserted
 boot: cdrom
@@ -55,10 +56,11 @@ class Machine:
             raise usage_problem(f"MEMORY={self.memory}: from 128 to 2048 (MiB)")
 
     def configuration(self) -> str:
-        hidden = _HIDDEN_FEATURES.get(self.model)
-        return _CONFIGURATION.format(memory=self.memory, model=self.model, cpus=self.cpus,
-                                     ips=INSTRUCTIONS_PER_SECOND,
-                                     hidden=f'\ncpuid: clearcpuid="{hidden}"' if hidden else "")
+        return _CONFIGURATION.format(memory=self.memory, model=self.model, cpus=self.cpus, ips=INSTRUCTIONS_PER_SECOND)
+
+    @property
+    def kernel_arguments(self) -> str:
+        return _KERNEL_ARGUMENTS.get(self.model, "")
 
 
 class Emulation:

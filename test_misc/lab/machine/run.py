@@ -39,7 +39,8 @@ def run(request: Request) -> int:
     token = secrets.token_hex(4)
     job = job_archive(request.script, request.overlay, token)
     with slot() as folder:
-        make_image(folder / "image.iso", chosen, root_archive(chosen), job, request.kernel_arguments)
+        arguments = f"{request.machine.kernel_arguments} {request.kernel_arguments}"
+        make_image(folder / "image.iso", chosen, root_archive(chosen), job, arguments)
         start = time.monotonic()
         emulation = Emulation(request.machine, folder)
         try:
