@@ -41,6 +41,7 @@ def project_programs() -> dict[str, Path]:
     builds = {
         "likex": [BUILD / "likex", TOP / ".build/release/likex"],
         "test_misc": [BUILD / "test_misc"],
+        **{path.name: [path] for path in sorted((BUILD / "checks").glob("*"))},
     }
     found = {name: [path for path in paths if path.is_file()] for name, paths in builds.items()}
     return {name: max(paths, key=lambda path: path.stat().st_mtime_ns) for name, paths in found.items() if paths}
@@ -74,7 +75,9 @@ def _pack(kernel: Kernel) -> bytes:
         for library in programs.libraries(path):
             root.file(library, Path(library).read_bytes(), 0o755)
     if (BUILD / "guests").is_dir():
-        root.tree(BUILD / "guests", "guests")
+        for path in sorted((BUILD / "guests").iterdir()):
+            if path.is_file():
+                root.file(f"guests/{path.name}", path.read_bytes())
     return root.bytes()
 
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# `make help` lists what there is. All that is made goes to build/ and .build/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+LAB := test_misc/lab
+
+# The lab's machine, see `make help`. Empty ones take lab's defaults.
+lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
+lab_option = $(if $($(2)),--$(1) '$($(2))')
+
+.PHONY: help setup build likex programs kmod sparse lab run test clean distclean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo
+	@echo '  make lab SCRIPT=FILE [OVERLAY=DIR] [KERNEL=6.1|6.12] [CPUS=N] [MODEL=M] [MEMORY=MiB] [TIMEOUT=s] [KERNEL_ARGS=WORDS]'
+	@echo '    runs FILE as root in an emulated machine that has VMX; likex, test_misc and the modules are there if built.'
+	@echo '    MODEL is a CPU of Bochs: corei7_skylake_x unless told, corei3_cnl has fewer VMX features.'
+	@echo '    make ends with 2 on any failure; $(LAB)/lab ends with the very status of the script.'
+	@echo '  make run DEVICE=host   (as root) the same on this machine: loads the module into the running kernel.'
+	@echo '  make kmod KERNEL=6.12  builds for one kernel only; KERNEL=host for the running one.'
+
+setup: ## install the Debian packages that are missing
+	@$(LAB)/setup
+
+build: likex programs kmod ## everything: the command, guests and C programs, the module for both kernels
+
+likex: setup ## build/likex: the command, statically linked but for libc
+	@$(LAB)/swift-release
+
+programs: setup ## guests, test_misc and the checks written in C
+	@$(MAKE) -s -C test_misc all
+
+kmod: setup ## build/kmod-KERNEL/likex.ko for 6.1 and 6.12; any warning is an error
+	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod build $$kernel || exit; done
+
+sparse: setup ## the module's sources through sparse
+	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod sparse $$kernel || exit; done
+
+lab: setup ## run a script in the emulated machine, see below
+	@[ -n "$(SCRIPT)" ] || { echo "make lab: which script? SCRIPT=FILE; 'make help' tells the rest" >&2; exit 2; }
+	@$(LAB)/lab $(lab_options) --kernel-args='$(KERNEL_ARGS)' '$(SCRIPT)'
+
+run: setup ## the test VM on stock /dev/kvm and on /dev/rust_kvm in the emulated machine, side by side
+ifeq ($(DEVICE),host)
+	@$(LAB)/run-host
+else ifneq ($(DEVICE),)
+	@echo "make run: DEVICE=$(DEVICE) is unknown; leave it out for the emulated machine, or DEVICE=host for this one" >&2; exit 2
+else
+	@$(LAB)/run-lab $(lab_options)
+endif
+
+test: setup ## everything that must pass: Swift, the module for two kernels, sparse, the lab
+	@$(LAB)/test
+
+clean: ## remove what was built, but not the kernels that were fetched
+	rm -rf .build $(filter-out build/lab,$(wildcard build/*)) $(filter-out build/lab/kernels,$(wildcard build/lab/*)) build/.setup
+
+distclean: ## remove all that git does not know of build/ and .build/
+	rm -rf .build build
