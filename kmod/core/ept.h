@@ -5,6 +5,8 @@
 
 #include "plat.h"
 
+struct lkx_memslot;
+
 #define EPT_LEVELS 4
 #define EPT_READ BIT_ULL(0)
 #define EPT_WRITE BIT_ULL(1)
