@@ -17,13 +17,11 @@ int lkx_exit_io(struct lkx_vcpu *v);            /* exit_io.c: IN, OUT */
 int lkx_exit_string_io(struct lkx_vcpu *v);     /* exit_string_io.c: INS, OUTS, REP */
 int lkx_pio_complete_ins(struct lkx_vcpu *v);   /* exit_string_io.c */
 int lkx_exit_ept_violation(struct lkx_vcpu *v); /* exit_ept.c */
-int lkx_exit_ept_misconfiguration(struct lkx_vcpu *v);
 int lkx_exit_cr(struct lkx_vcpu *v);            /* exit_cr.c */
 int lkx_exit_dr(struct lkx_vcpu *v);            /* exit_dr.c */
 int lkx_exit_cpuid(struct lkx_vcpu *v);         /* cpuid.c */
 int lkx_exit_rdmsr(struct lkx_vcpu *v);         /* msr.c */
 int lkx_exit_wrmsr(struct lkx_vcpu *v);
-int lkx_exit_xsetbv(struct lkx_vcpu *v);        /* exit_xsetbv.c */
 int lkx_exit_exception(struct lkx_vcpu *v);     /* exit_exception.c */
 
 #endif

@@ -33,13 +33,14 @@ struct lkx_events {
 	bool exception_has_error;
 	bool exception_soft;     /* INT3, INTO: needs instruction_length */
 	u32 exception_error;
-	u64 exception_payload;   /* CR2 of #PF, new DR6 bits of #DB; applied at delivery */
+	bool interrupt_pending;  /* KVM_INTERRUPT's, waiting for the guest to take interrupts */
 	bool interrupt_injected;
 	bool interrupt_soft;     /* INT n */
 	u8 interrupt_vector;
 	u8 nmi_pending;          /* 0 to 2 */
 	bool nmi_injected;
 	u32 instruction_length;  /* of soft events */
+	bool entry_info_valid;   /* ENTRY_INTERRUPTION_INFO holds a valid event */
 };
 
 /* What KVM_RUN has to finish first, because user space answered an exit. */
@@ -73,6 +74,9 @@ struct lkx_pio {
 	u8 size;
 	bool in;
 	u32 count;
+	/* INS only */
+	bool rep;
+	u8 address_bytes; /* width of RDI and RCX: 2, 4 or 8 */
 };
 
 enum lkx_mode { LKX_OUTSIDE_GUEST, LKX_IN_GUEST };
@@ -91,7 +95,8 @@ struct lkx_vcpu {
 	struct lkx_events events;
 	u32 mode;               /* [a] enum lkx_mode, for plat_kick_guests */
 	bool launched;          /* VMLAUNCH done since the last VMCLEAR; the platform clears it */
-	bool window_open_exit;  /* leave for KVM_EXIT_IRQ_WINDOW_OPEN */
+	bool triple_fault;      /* raised by the core: a fault while a double fault was on its way */
+	bool has_run;           /* CPUID is fixed from now on */
 
 	/* Translations: the VM's generation that this vCPU's processor has seen; LKX_TLB_STALE after a move. */
 	u64 tlb_generation;
@@ -100,7 +105,8 @@ struct lkx_vcpu {
 	u64 cr2, cr8, xcr0, efer, apic_base;
 	u64 dr[4], dr6;
 	bool debug_loaded;      /* dr[] and dr6 are in the processor */
-	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
+	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux; /* the processor's between plat_entry_begin and vCPU put */
+	bool cpu_msrs_changed;  /* these, since they were put into the processor */
 	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
 	u64 tsc_offset, tsc_multiplier;
 	u32 tsc_khz;
@@ -110,6 +116,7 @@ struct lkx_vcpu {
 	/* CPUID as KVM_SET_CPUID2 gave it, or the default set. */
 	struct kvm_cpuid_entry2 *cpuid; /* plat_alloc'ed */
 	u32 cpuid_count;
+	bool cpuid_default;             /* not from KVM_SET_CPUID2: user space reads an empty table back */
 	u64 cr4_guest_allowed;  /* bits of CR4 that this CPUID lets the guest set */
 	u64 guest_xcr0_allowed;
 
@@ -187,8 +194,9 @@ static inline unsigned int lkx_cpl(struct lkx_vcpu *v)
 
 /* --- vcpu.c --- */
 
-/* State after reset (SDM vol. 3, table 9-1) into a current, cleared VMCS and the vCPU. 0 or -errno. */
-int lkx_vcpu_reset(struct lkx_vcpu *v);
+/* Fills a new vCPU's VMCS (current and cleared) and state as after reset (SDM vol. 3, table 9-1). 0 or -ENOMEM. */
+int lkx_vcpu_init(struct lkx_vcpu *v);
+/* Frees what the core allocated for it. */
 void lkx_vcpu_destroy(struct lkx_vcpu *v);
 /* RIP past the instruction that exited, its interrupt shadow over, and a single-step trap raised if TF asks for it. */
 void lkx_skip_instruction(struct lkx_vcpu *v);

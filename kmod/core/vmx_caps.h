@@ -11,17 +11,19 @@ struct lkx_vmx_caps {
 	u32 vmcs_bytes;
 	u32 pin, proc, proc2, exit, entry; /* the controls every VMCS starts with */
 	u64 cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	u64 cr0_must;     /* bits of CR0 that are 1 in guests (NE; PE and PG are free) */
+	u64 cr0_must;        /* bits of CR0 that are 1 in guests (NE; PE and PG are free) */
 	bool ept_ad;
 	bool invept_single;
 	bool vpid;        /* VPIDs with single-context INVVPID */
 	bool invvpid_address;
 	bool ins_outs_info; /* VM exits for INS and OUTS say segment and address size */
-	bool virtual_nmis;
 	bool preemption_timer;
 	u8 preemption_timer_shift;
 	bool tsc_scaling;
-	bool rdtscp, invpcid, xsaves;
+	bool rdtscp, invpcid;
+	/* chosen by whoever owns the capabilities */
+	u32 preemption_ticks; /* bounds each lap in the guest by the VMX preemption timer; 0: not used */
+	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU */
 };
 
 /*

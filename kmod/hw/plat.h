@@ -193,6 +193,8 @@ bool plat_entry_begin(struct lkx_vcpu *v);
 bool plat_entry_pending(struct lkx_vcpu *v);
 /* After an exit, interrupts still off: hands an NMI or machine check that caused it to the host. */
 void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
+/* The CPU this vCPU last ran on, for people. */
+u32 plat_cpu(struct lkx_vcpu *v);
 /* Interrupts on again: a host interrupt that caused the exit is taken here. */
 void plat_entry_end(struct lkx_vcpu *v);
 

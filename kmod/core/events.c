@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "events.h"
+#include "exits.h"
+
+static void set_proc_controls(struct lkx_vcpu *v, u32 controls)
+{
+	if (controls == v->proc_controls)
+		return;
+	v->proc_controls = controls;
+	vmcs_write32(v->hw, PROC_CONTROLS, controls);
+}
+
+/* Exceptions that make a double fault of one already on its way. SDM vol. 3, table 6-5. */
+static bool contributory(u8 vector)
+{
+	return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
+}
+
+static void queue(struct lkx_vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	struct lkx_events *e = &v->events;
+
+	if (e->exception_pending || e->exception_injected) {
+		u8 first = e->exception_vector;
+
+		if (first == VECTOR_DF) { /* the processor's third strike */
+			e->exception_pending = e->exception_injected = false;
+			v->triple_fault = true;
+			return;
+		}
+		if ((contributory(first) && contributory(vector)) ||
+		    (first == VECTOR_PF && (vector == VECTOR_PF || contributory(vector)))) {
+			vector = VECTOR_DF;
+			has_error = true;
+			error = 0;
+		}
+		/* else: benign; the first comes again when its instruction does */
+	}
+	e->exception_injected = false;
+	e->exception_pending = true;
+	e->exception_soft = false;
+	e->exception_vector = vector;
+	e->exception_has_error = has_error;
+	e->exception_error = error;
+}
+
+void lkx_queue_exception(struct lkx_vcpu *v, u8 vector)
+{
+	queue(v, vector, false, 0);
+}
+
+void lkx_queue_exception_error(struct lkx_vcpu *v, u8 vector, u32 error)
+{
+	queue(v, vector, true, error);
+}
+
+void lkx_queue_page_fault(struct lkx_vcpu *v, u64 address, u32 error)
+{
+	v->cr2 = address;
+	queue(v, VECTOR_PF, true, error);
+}
+
+void lkx_queue_interrupt(struct lkx_vcpu *v, u8 vector)
+{
+	v->events.interrupt_pending = true;
+	v->events.interrupt_injected = false;
+	v->events.interrupt_soft = false;
+	v->events.interrupt_vector = vector;
+}
+
+void lkx_queue_nmi(struct lkx_vcpu *v)
+{
+	/* One in service and one latched behind it, as the processor has. */
+	u32 blocked = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI;
+	u8 limit = blocked || v->events.nmi_injected ? 1 : 2;
+
+	if (v->events.nmi_pending < limit)
+		v->events.nmi_pending++;
+}
+
+static bool interrupts_allowed(struct lkx_vcpu *v, u32 interruptibility)
+{
+	return (lkx_rflags(v) & RFLAGS_IF) && !(interruptibility & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+}
+
+bool lkx_ready_for_interrupt(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+
+	return !e->exception_pending && !e->exception_injected && !e->interrupt_pending && !e->interrupt_injected &&
+	       !e->nmi_injected && interrupts_allowed(v, vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY));
+}
+
+static void enter_with(struct lkx_vcpu *v, u32 info, u32 error)
+{
+	if (info & INTR_INFO_ERROR_CODE)
+		vmcs_write32(v->hw, ENTRY_EXCEPTION_ERROR_CODE, error);
+	vmcs_write32(v->hw, ENTRY_INTERRUPTION_INFO, info | INTR_INFO_VALID);
+	v->events.entry_info_valid = true;
+	plat_trace_inject(v, info | INTR_INFO_VALID, error);
+}
+
+static void inject_exception(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+	u32 info = e->exception_vector | INTR_TYPE_HARD_EXCEPTION;
+
+	if (e->exception_soft) {
+		info = e->exception_vector | INTR_TYPE_SOFT_EXCEPTION;
+		vmcs_write32(v->hw, ENTRY_INSTRUCTION_LENGTH, e->instruction_length);
+	} else if (e->exception_has_error && (lkx_cr0(v) & CR0_PE)) {
+		info |= INTR_INFO_ERROR_CODE; /* real mode has no error codes */
+	}
+	e->exception_pending = false;
+	e->exception_injected = true;
+	enter_with(v, info, e->exception_error);
+}
+
+static void inject_interrupt(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+	u32 info = e->interrupt_vector | INTR_TYPE_EXTERNAL;
+
+	if (e->interrupt_soft) {
+		info = e->interrupt_vector | INTR_TYPE_SOFT_INTERRUPT;
+		vmcs_write32(v->hw, ENTRY_INSTRUCTION_LENGTH, e->instruction_length);
+	}
+	e->interrupt_pending = false;
+	e->interrupt_injected = true;
+	enter_with(v, info, 0);
+}
+
+/*
+ * What was interrupted comes first, then exceptions, NMIs, external interrupts; one an entry. What can't go now
+ * asks for an exit at the moment it can.
+ */
+void lkx_events_inject(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+	u32 controls = v->proc_controls & ~(CTRL(PROC, INTERRUPT_WINDOW_EXITING) | CTRL(PROC, NMI_WINDOW_EXITING));
+	bool idle = !(e->exception_pending | e->exception_injected | e->nmi_injected | e->nmi_pending |
+		      e->interrupt_injected | e->interrupt_pending | e->entry_info_valid);
+	bool window_asked = plat_read_once(v->run->request_interrupt_window);
+	bool busy = true;
+	u32 interruptibility;
+
+	if (idle) { /* nearly every lap */
+		if (window_asked)
+			controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
+		set_proc_controls(v, controls);
+		return;
+	}
+	interruptibility = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY);
+
+	if (e->exception_pending || e->exception_injected) {
+		inject_exception(v);
+	} else if (e->nmi_injected) {
+		/* Its delivery blocks NMIs anew; blocking left from the first try would fail the entry. */
+		vmcs_write32(v->hw, GUEST_INTERRUPTIBILITY, interruptibility & ~INTERRUPTIBILITY_NMI);
+		enter_with(v, VECTOR_NMI | INTR_TYPE_NMI, 0);
+	} else if (e->interrupt_injected) {
+		inject_interrupt(v);
+	} else {
+		busy = false;
+	}
+	if (e->nmi_pending) {
+		if (!busy && !(interruptibility &
+			       (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI))) {
+			e->nmi_pending--;
+			e->nmi_injected = true;
+			enter_with(v, VECTOR_NMI | INTR_TYPE_NMI, 0);
+			busy = true;
+		}
+		if (e->nmi_pending)
+			controls |= CTRL(PROC, NMI_WINDOW_EXITING);
+	}
+	if (e->interrupt_pending) {
+		if (!busy && interrupts_allowed(v, interruptibility)) {
+			inject_interrupt(v);
+			busy = true;
+		} else {
+			controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
+		}
+	}
+	if (!busy && e->entry_info_valid) {
+		vmcs_write32(v->hw, ENTRY_INTERRUPTION_INFO, 0);
+		e->entry_info_valid = false;
+	}
+	if (window_asked)
+		controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
+	set_proc_controls(v, controls);
+}
+
+void lkx_events_cancel(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+
+	/* User space may change IF or whatever else before the next try: an external interrupt waits its turn again. */
+	if (e->interrupt_injected && !e->interrupt_soft) {
+		e->interrupt_injected = false;
+		e->interrupt_pending = true;
+	}
+}
+
+void lkx_events_after_exit(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+	u32 info = v->exit.idt_vectoring_info;
+
+	/* The processor clears the valid bit of ENTRY_INTERRUPTION_INFO at exit: what was in it is delivered, or comes back below. */
+	e->entry_info_valid = false;
+	e->exception_injected = e->interrupt_injected = e->nmi_injected = false;
+	if (likely(!(info & INTR_INFO_VALID)))
+		return;
+
+	switch (info & INTR_INFO_TYPE) {
+	case INTR_TYPE_NMI:
+		e->nmi_injected = true;
+		break;
+	case INTR_TYPE_SOFT_EXCEPTION:
+	case INTR_TYPE_PRIVILEGED_EXCEPTION:
+	case INTR_TYPE_HARD_EXCEPTION:
+		e->exception_injected = true;
+		e->exception_pending = false;
+		e->exception_soft = (info & INTR_INFO_TYPE) == INTR_TYPE_SOFT_EXCEPTION;
+		e->exception_vector = info & INTR_INFO_VECTOR;
+		e->exception_has_error = info & INTR_INFO_ERROR_CODE;
+		e->exception_error = v->exit.idt_vectoring_error;
+		e->instruction_length = v->exit.instruction_length;
+		break;
+	case INTR_TYPE_SOFT_INTERRUPT:
+	case INTR_TYPE_EXTERNAL:
+		e->interrupt_injected = true;
+		e->interrupt_pending = false;
+		e->interrupt_soft = (info & INTR_INFO_TYPE) == INTR_TYPE_SOFT_INTERRUPT;
+		e->interrupt_vector = info & INTR_INFO_VECTOR;
+		e->instruction_length = v->exit.instruction_length;
+		break;
+	}
+}
+
+int lkx_exit_interrupt_window(struct lkx_vcpu *v)
+{
+	set_proc_controls(v, v->proc_controls & ~CTRL(PROC, INTERRUPT_WINDOW_EXITING));
+	return 1;
+}
+
+int lkx_exit_nmi_window(struct lkx_vcpu *v)
+{
+	set_proc_controls(v, v->proc_controls & ~CTRL(PROC, NMI_WINDOW_EXITING));
+	return 1;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* What each VM exit leads to, in one table; the handlers that are a line or two are here. */
+#include "cr.h"
+#include "events.h"
+#include "exits.h"
+#include "mmio.h"
+#include "msr.h"
+
+/* What a hypercall nobody knows returns in RAX: KVM_ENOSYS and KVM_EPERM of <linux/kvm_para.h>. */
+#define HYPERCALL_ENOSYS 1000
+#define HYPERCALL_EPERM 1
+
+static int resume(struct lkx_vcpu *v)
+{
+	return 1;
+}
+
+static int skip(struct lkx_vcpu *v)
+{
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+static int undefined(struct lkx_vcpu *v)
+{
+	lkx_inject_ud(v);
+	return 1;
+}
+
+static int general_protection(struct lkx_vcpu *v)
+{
+	lkx_inject_gp(v);
+	return 1;
+}
+
+/* Without a local APIC in the kernel, who wakes the guest is in user space. */
+static int halt(struct lkx_vcpu *v)
+{
+	lkx_skip_instruction(v);
+	v->run->exit_reason = KVM_EXIT_HLT;
+	return 0;
+}
+
+static int triple_fault(struct lkx_vcpu *v)
+{
+	v->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+static int vmcall(struct lkx_vcpu *v)
+{
+	bool wide = lkx_is_64bit(v);
+	u64 result = lkx_cpl(v) ? -(u64)HYPERCALL_EPERM : -(u64)HYPERCALL_ENOSYS;
+
+	v->regs.gpr[RAX] = wide ? result : (u32)result;
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+/* The host asked for exits it can do without, or a processor that has no way to say no: do what the instruction does. */
+static int rdtsc(struct lkx_vcpu *v)
+{
+	u64 tsc = lkx_tsc_read(v);
+
+	v->regs.gpr[RAX] = (u32)tsc;
+	v->regs.gpr[RDX] = tsc >> 32;
+	if (v->exit.reason == EXIT_RDTSCP)
+		v->regs.gpr[RCX] = (u32)v->tsc_aux;
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+static int invlpg(struct lkx_vcpu *v)
+{
+	v->tlb_generation = LKX_TLB_STALE;
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+static int xsetbv(struct lkx_vcpu *v)
+{
+	u64 value = v->regs.gpr[RDX] << 32 | (u32)v->regs.gpr[RAX];
+
+	if (lkx_cpl(v) || (u32)v->regs.gpr[RCX] || lkx_xcr0_set(v, value)) {
+		lkx_inject_gp(v);
+		return 1;
+	}
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+/* Hardware task switches would have to be emulated whole. */
+static int task_switch(struct lkx_vcpu *v)
+{
+	return lkx_emulation_failed(v);
+}
+
+static int unexpected(struct lkx_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	plat_debug(v->hw, "likex: unexpected exit %u, qualification %#llx\n", v->exit.reason,
+		   (unsigned long long)v->exit.qualification);
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON;
+	run->internal.ndata = 2;
+	run->internal.data[0] = v->exit.reason;
+	run->internal.data[1] = plat_cpu(v);
+	return 0;
+}
+
+static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
+	[EXIT_EXCEPTION_NMI] = lkx_exit_exception,
+	[EXIT_EXTERNAL_INTERRUPT] = resume, /* the host has taken it */
+	[EXIT_TRIPLE_FAULT] = triple_fault,
+	[EXIT_INTERRUPT_WINDOW] = lkx_exit_interrupt_window,
+	[EXIT_NMI_WINDOW] = lkx_exit_nmi_window,
+	[EXIT_TASK_SWITCH] = task_switch,
+	[EXIT_CPUID] = lkx_exit_cpuid,
+	[EXIT_GETSEC] = undefined,
+	[EXIT_HLT] = halt,
+	[EXIT_INVD] = skip,
+	[EXIT_INVLPG] = invlpg,
+	[EXIT_RDPMC] = general_protection,
+	[EXIT_RDTSC] = rdtsc,
+	[EXIT_RSM] = undefined,
+	[EXIT_VMCALL] = vmcall,
+	[EXIT_VMCLEAR] = undefined,
+	[EXIT_VMLAUNCH] = undefined,
+	[EXIT_VMPTRLD] = undefined,
+	[EXIT_VMPTRST] = undefined,
+	[EXIT_VMREAD] = undefined,
+	[EXIT_VMRESUME] = undefined,
+	[EXIT_VMWRITE] = undefined,
+	[EXIT_VMXOFF] = undefined,
+	[EXIT_VMXON] = undefined,
+	[EXIT_CR_ACCESS] = lkx_exit_cr,
+	[EXIT_DR_ACCESS] = lkx_exit_dr,
+	[EXIT_IO_INSTRUCTION] = lkx_exit_io,
+	[EXIT_MSR_READ] = lkx_exit_rdmsr,
+	[EXIT_MSR_WRITE] = lkx_exit_wrmsr,
+	[EXIT_MWAIT] = skip, /* as NOP: waiting here would need something to wake it */
+	[EXIT_MONITOR] = skip,
+	[EXIT_PAUSE] = skip,
+	[EXIT_EPT_VIOLATION] = lkx_exit_ept_violation,
+	[EXIT_INVEPT] = undefined,
+	[EXIT_RDTSCP] = rdtsc,
+	[EXIT_PREEMPTION_TIMER] = resume,
+	[EXIT_INVVPID] = undefined,
+	[EXIT_WBINVD] = skip, /* EPT says write-back: nothing a guest has to flush */
+	[EXIT_XSETBV] = xsetbv,
+	[EXIT_RDRAND] = undefined,
+	[EXIT_INVPCID] = undefined,
+	[EXIT_VMFUNC] = undefined,
+	[EXIT_ENCLS] = undefined,
+	[EXIT_RDSEED] = undefined,
+	[EXIT_XSAVES] = undefined,
+	[EXIT_XRSTORS] = undefined,
+	[EXIT_UMWAIT] = undefined,
+	[EXIT_TPAUSE] = undefined,
+	[EXIT_ENCLV] = undefined,
+};
+
+int lkx_exit_dispatch(struct lkx_vcpu *v)
+{
+	u32 reason = v->exit.reason;
+
+	/* VM entry loaded guest state and found it wrong: the VMM's doing. SDM vol. 3, 27.8. */
+	if (unlikely(reason & EXIT_REASON_ENTRY_FAILED)) {
+		plat_debug(v->hw, "likex: VM entry failed, reason %#x, qualification %#llx\n", reason,
+			   (unsigned long long)v->exit.qualification);
+		v->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+		v->run->fail_entry.hardware_entry_failure_reason = reason;
+		v->run->fail_entry.cpu = plat_cpu(v);
+		return 0;
+	}
+	/* Bits above the basic reason (enclave, bus lock, ...) are of features that are not enabled. */
+	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
+		return unexpected(v);
+	return handlers[reason](v);
+}

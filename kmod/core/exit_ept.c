@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* EPT violations: a slot's page to be mapped, or MMIO. Exit qualification: SDM vol. 3, table 28-7. */
+#include "ept.h"
+#include "exits.h"
+#include "memslot.h"
+#include "mmio.h"
+
+/* The access that delivers an event (IDT, TSS, stack in MMIO) is no instruction that user space could finish. */
+static int delivery_failed(struct lkx_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
+	run->internal.ndata = 5;
+	run->internal.data[0] = v->exit.idt_vectoring_info;
+	run->internal.data[1] = v->exit.reason;
+	run->internal.data[2] = v->exit.qualification;
+	run->internal.data[3] = v->exit.gpa;
+	run->internal.data[4] = plat_cpu(v);
+	return 0;
+}
+
+int lkx_exit_ept_violation(struct lkx_vcpu *v)
+{
+	u64 gpa = v->exit.gpa, q = v->exit.qualification;
+	bool delivering = v->exit.idt_vectoring_info & INTR_INFO_VALID;
+	struct lkx_memslot slot;
+	int r = 1;
+
+	/* The violation hit an IRET that had unblocked NMIs: it will be executed again. SDM vol. 3, 28.2.3. */
+	if ((q & EPT_VIOLATION_NMI_UNBLOCKING) && !delivering)
+		vmcs_write32(v->hw, GUEST_INTERRUPTIBILITY,
+			     vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
+
+	if (lkx_memslot_find(v->vm, gpa >> LKX_PAGE_SHIFT, &slot)) {
+		r = lkx_tdp_map(v, gpa, q, &slot);
+		if (r == 0 || r == -EAGAIN)
+			return 1;
+		if (r < 0)
+			return r;
+	}
+	if (delivering)
+		return delivery_failed(v);
+	return lkx_mmio_exit(v, gpa, q);
+}

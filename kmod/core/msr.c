@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "msr.h"
+#include "cpuid.h"
+#include "cr.h"
+#include "exits.h"
+
+#define APIC_BASE_BSP BIT_ULL(8)
+#define APIC_BASE_X2APIC BIT_ULL(10)
+#define APIC_BASE_ENABLE BIT_ULL(11)
+#define DEBUGCTL_LBR BIT_ULL(0)
+#define DEBUGCTL_BTF BIT_ULL(1)
+#define MTRR_CAP_WC BIT_ULL(10)
+
+/* Every byte of IA32_PAT is a memory type: UC, WC, WT, WP, WB or UC-. */
+static bool pat_valid(u64 value)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i += 8) {
+		u8 type = value >> i;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static bool mtrr_def_type_valid(u64 value)
+{
+	u8 type = value & 0xff;
+
+	return !(value & ~0xcffull) && (type <= 1 || (type >= 4 && type <= 6));
+}
+
+static bool apic_base_valid(struct lkx_vcpu *v, u64 value)
+{
+	u64 reserved = 0x2ff | ~((1ull << lkx_cpuid_physical_bits(v)) - 1);
+
+	if (!lkx_cpuid_has(v, 1, CPUID_ECX, 21))
+		reserved |= APIC_BASE_X2APIC;
+	return !(value & reserved) && (value & (APIC_BASE_X2APIC | APIC_BASE_ENABLE)) != APIC_BASE_X2APIC;
+}
+
+static bool has_tsc_aux(struct lkx_vcpu *v)
+{
+	return v->vm->caps->rdtscp &&
+	       (lkx_cpuid_has(v, 0x80000001, CPUID_EDX, 27) || lkx_cpuid_has(v, 7, CPUID_ECX, 22));
+}
+
+/* MSRs whose value the processor holds while the vCPU is loaded, except KERNEL_GS_BASE, only change through here. */
+static bool set_cpu_msr(struct lkx_vcpu *v, u64 *field, u64 value)
+{
+	*field = value;
+	v->cpu_msrs_changed = true;
+	return false;
+}
+
+bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
+{
+	struct lkx_hw *hw = v->hw;
+
+	switch (index) {
+	case MSR_INDEX_IA32_TSC:
+		*value = lkx_tsc_read(v);
+		return false;
+	case MSR_INDEX_IA32_PLATFORM_ID:
+	case MSR_INDEX_IA32_FEATURE_CONTROL: /* neither VMX nor SGX for guests */
+	case MSR_INDEX_IA32_MCG_CAP:         /* no machine-check banks */
+		*value = 0;
+		return false;
+	case MSR_INDEX_IA32_APIC_BASE:
+		*value = v->apic_base;
+		return false;
+	case MSR_INDEX_IA32_TSC_ADJUST:
+		*value = v->tsc_adjust;
+		return false;
+	case MSR_INDEX_IA32_BIOS_SIGN_ID:
+		*value = v->bios_sign_id;
+		return false;
+	case MSR_INDEX_IA32_MTRRCAP: /* no fixed and no variable ranges: EPT says write-back */
+		*value = MTRR_CAP_WC;
+		return false;
+	case MSR_INDEX_IA32_SYSENTER_CS:
+		*value = vmcs_read32(hw, GUEST_SYSENTER_CS);
+		return false;
+	case MSR_INDEX_IA32_SYSENTER_ESP:
+		*value = vmcs_readn(hw, GUEST_SYSENTER_ESP);
+		return false;
+	case MSR_INDEX_IA32_SYSENTER_EIP:
+		*value = vmcs_readn(hw, GUEST_SYSENTER_EIP);
+		return false;
+	case MSR_INDEX_IA32_MCG_STATUS:
+		*value = v->mcg_status;
+		return false;
+	case MSR_INDEX_IA32_PERF_STATUS: /* a ratio that old guests divide by */
+		*value = 1000ull | 4ull << 40;
+		return false;
+	case MSR_INDEX_IA32_MISC_ENABLE:
+		*value = v->misc_enable;
+		return false;
+	case MSR_INDEX_IA32_DEBUGCTL:
+		*value = vmcs_read64(hw, GUEST_IA32_DEBUGCTL);
+		return false;
+	case MSR_INDEX_IA32_PAT:
+		*value = vmcs_read64(hw, GUEST_IA32_PAT);
+		return false;
+	case MSR_INDEX_IA32_MTRR_DEF_TYPE:
+		*value = v->mtrr_def_type;
+		return false;
+	case MSR_INDEX_IA32_EFER:
+		*value = v->efer;
+		return false;
+	case MSR_INDEX_IA32_STAR:
+		*value = v->star;
+		return false;
+	case MSR_INDEX_IA32_LSTAR:
+		*value = v->lstar;
+		return false;
+	case MSR_INDEX_IA32_CSTAR:
+		*value = v->cstar;
+		return false;
+	case MSR_INDEX_IA32_FMASK:
+		*value = v->fmask;
+		return false;
+	case MSR_INDEX_IA32_FS_BASE:
+		*value = vmcs_readn(hw, GUEST_FS_BASE);
+		return false;
+	case MSR_INDEX_IA32_GS_BASE:
+		*value = vmcs_readn(hw, GUEST_GS_BASE);
+		return false;
+	case MSR_INDEX_IA32_KERNEL_GS_BASE: /* a guest reads the processor's: no exit */
+		*value = v->kernel_gs_base;
+		return false;
+	case MSR_INDEX_IA32_TSC_AUX:
+		if (by_guest && !has_tsc_aux(v))
+			return true;
+		*value = v->tsc_aux;
+		return false;
+	}
+	return true;
+}
+
+bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
+{
+	struct lkx_hw *hw = v->hw;
+
+	switch (index) {
+	case MSR_INDEX_IA32_TSC:
+		if (by_guest) /* SDM vol. 3, 18.17.3: the difference shows in TSC_ADJUST */
+			v->tsc_adjust += value - lkx_tsc_read(v);
+		lkx_tsc_write(v, value);
+		return false;
+	case MSR_INDEX_IA32_APIC_BASE:
+		if (!apic_base_valid(v, value))
+			return true;
+		/* A guest leaves x2APIC mode only by disabling, and enters it only from xAPIC mode. */
+		if (by_guest && (v->apic_base & APIC_BASE_X2APIC) && (value & APIC_BASE_ENABLE) &&
+		    !(value & APIC_BASE_X2APIC))
+			return true;
+		if (by_guest && !(v->apic_base & APIC_BASE_ENABLE) && (value & APIC_BASE_X2APIC))
+			return true;
+		v->apic_base = value;
+		return false;
+	case MSR_INDEX_IA32_TSC_ADJUST:
+		if (by_guest)
+			lkx_tsc_write(v, lkx_tsc_read(v) + value - v->tsc_adjust);
+		v->tsc_adjust = value;
+		return false;
+	case MSR_INDEX_IA32_BIOS_SIGN_ID: /* a guest's write asks for the revision, which is there already */
+		if (!by_guest)
+			v->bios_sign_id = value;
+		return false;
+	case MSR_INDEX_IA32_SYSENTER_CS:
+		vmcs_write32(hw, GUEST_SYSENTER_CS, (u32)value);
+		return false;
+	case MSR_INDEX_IA32_SYSENTER_ESP:
+	case MSR_INDEX_IA32_SYSENTER_EIP:
+		if (!lkx_is_canonical(value))
+			return true;
+		if (index == MSR_INDEX_IA32_SYSENTER_ESP)
+			vmcs_writen(hw, GUEST_SYSENTER_ESP, value);
+		else
+			vmcs_writen(hw, GUEST_SYSENTER_EIP, value);
+		return false;
+	case MSR_INDEX_IA32_MCG_STATUS:
+		v->mcg_status = value;
+		return false;
+	case MSR_INDEX_IA32_MISC_ENABLE:
+		v->misc_enable = value;
+		return false;
+	case MSR_INDEX_IA32_DEBUGCTL:
+		/* Branch recording and stepping are not virtualized: taken, without effect, as guests that try them expect. */
+		return value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
+	case MSR_INDEX_IA32_PAT:
+		if (!pat_valid(value))
+			return true;
+		vmcs_write64(hw, GUEST_IA32_PAT, value);
+		return false;
+	case MSR_INDEX_IA32_MTRR_DEF_TYPE:
+		if (!mtrr_def_type_valid(value))
+			return true;
+		v->mtrr_def_type = value;
+		return false;
+	case MSR_INDEX_IA32_EFER:
+		return lkx_efer_set(v, value, by_guest);
+	case MSR_INDEX_IA32_STAR:
+		return set_cpu_msr(v, &v->star, value);
+	case MSR_INDEX_IA32_LSTAR:
+		return !lkx_is_canonical(value) || set_cpu_msr(v, &v->lstar, value);
+	case MSR_INDEX_IA32_CSTAR:
+		return !lkx_is_canonical(value) || set_cpu_msr(v, &v->cstar, value);
+	case MSR_INDEX_IA32_FMASK:
+		return (value >> 32) || set_cpu_msr(v, &v->fmask, value);
+	case MSR_INDEX_IA32_FS_BASE:
+	case MSR_INDEX_IA32_GS_BASE:
+		if (!lkx_is_canonical(value))
+			return true;
+		if (index == MSR_INDEX_IA32_FS_BASE)
+			vmcs_writen(hw, GUEST_FS_BASE, value);
+		else
+			vmcs_writen(hw, GUEST_GS_BASE, value);
+		return false;
+	case MSR_INDEX_IA32_KERNEL_GS_BASE:
+		return !lkx_is_canonical(value) || set_cpu_msr(v, &v->kernel_gs_base, value);
+	case MSR_INDEX_IA32_TSC_AUX:
+		if ((by_guest && !has_tsc_aux(v)) || (value >> 32))
+			return true;
+		return set_cpu_msr(v, &v->tsc_aux, value);
+	}
+	return true; /* not there, or read-only */
+}
+
+u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index, u32 max)
+{
+	enum { SAVED, HIDDEN };
+	static const struct {
+		u32 index;
+		u8 list;
+	} msrs[] = {
+#define LKX_MSR(name, index, keep, list) { index, list },
+#include "tables/msrs.def"
+#undef LKX_MSR
+	};
+	u32 count = 0, i;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
+		if (msrs[i].list != SAVED)
+			continue;
+		if (msrs[i].index == MSR_INDEX_IA32_TSC_AUX && !caps->rdtscp)
+			continue;
+		if (count < max)
+			index[count] = msrs[i].index;
+		count++;
+	}
+	return count;
+}
+
+/* Four bitmaps of 1 KiB: reads of low and high MSRs, writes of low and high MSRs; a clear bit does not exit. */
+static void pass_through(u8 *page, u32 index, bool write)
+{
+	u32 offset = (write ? 2048 : 0) + (index >= 0xc0000000 ? 1024 : 0), bit = index & 0x1fff;
+
+	page[offset + bit / 8] &= ~(1u << (bit % 8));
+}
+
+void lkx_msr_bitmap_init(u8 *page)
+{
+	/* Fields of the VMCS, and KERNEL_GS_BASE which SWAPGS changes without an exit anyway. */
+	static const u32 direct[] = {
+		MSR_INDEX_IA32_FS_BASE,	     MSR_INDEX_IA32_GS_BASE,      MSR_INDEX_IA32_KERNEL_GS_BASE,
+		MSR_INDEX_IA32_SYSENTER_CS,  MSR_INDEX_IA32_SYSENTER_ESP, MSR_INDEX_IA32_SYSENTER_EIP,
+	};
+	unsigned int i;
+
+	memset(page, 0xff, LKX_PAGE_BYTES);
+	for (i = 0; i < ARRAY_SIZE(direct); i++) {
+		pass_through(page, direct[i], false);
+		pass_through(page, direct[i], true);
+	}
+	pass_through(page, MSR_INDEX_IA32_TSC, false); /* offset and scaled by the processor, as RDTSC */
+}
+
+int lkx_exit_rdmsr(struct lkx_vcpu *v)
+{
+	u64 value;
+
+	if (lkx_msr_get(v, (u32)v->regs.gpr[RCX], &value, true)) {
+		plat_debug(v->hw, "likex: rdmsr %#x: #GP\n", (u32)v->regs.gpr[RCX]);
+		lkx_inject_gp(v);
+		return 1;
+	}
+	v->regs.gpr[RAX] = (u32)value;
+	v->regs.gpr[RDX] = value >> 32;
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+int lkx_exit_wrmsr(struct lkx_vcpu *v)
+{
+	u64 value = v->regs.gpr[RDX] << 32 | (u32)v->regs.gpr[RAX];
+
+	if (lkx_msr_set(v, (u32)v->regs.gpr[RCX], value, true)) {
+		plat_debug(v->hw, "likex: wrmsr %#x %#llx: #GP\n", (u32)v->regs.gpr[RCX], (unsigned long long)value);
+		lkx_inject_gp(v);
+		return 1;
+	}
+	lkx_skip_instruction(v);
+	return 1;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* MSRs by table: what a guest's RDMSR and WRMSR and a VMM's KVM_GET_MSRS and KVM_SET_MSRS reach. SDM vol. 4. */
+#ifndef LKX_MSR_H
+#define LKX_MSR_H
+
+#include "vcpu.h"
+
+/* True where there is no such MSR, or it does not take the value: #GP for a guest, the end of the list for a VMM. */
+bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest);
+bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest);
+
+/* KVM_GET_MSR_INDEX_LIST: the MSRs that are part of a vCPU's state. Writes at most `max`, returns how many there are. */
+u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index, u32 max);
+
+/* One page: which accesses reach the processor without an exit. The same for all vCPUs. SDM vol. 3, 25.6.9. */
+void lkx_msr_bitmap_init(u8 *page);
+
+/* Guest TSC now, and making it read `value` now. */
+u64 lkx_tsc_read(struct lkx_vcpu *v);
+void lkx_tsc_write(struct lkx_vcpu *v, u64 value);
+/* The frequency the guest's TSC runs at, in kHz: false where the processor can't. */
+bool lkx_tsc_set_khz(struct lkx_vcpu *v, u32 khz);
+
+#endif
