@@ -11,7 +11,7 @@ extension KVMError {
             return "the device does not offer this ioctl on this kind of file; it is a \(ioctl.scope) ioctl"
         case (.createVm, .busy):
             return "another hypervisor holds VMX on this machine: end its virtual machines, or unload it "
-                + "(modprobe -r kvm_intel), and try again"
+                + "(modprobe -r kvm_intel), or on Linux 6.12 and later load kvm with enable_virt_at_load=0, and try again"
         case (.createVm, .noDevice):
             return "this CPU can't run virtual machines, or the firmware has locked VMX off: see 'likex doctor'"
         case (.createVm, .invalidArgument):

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+public import KVM
 
 /// The 64-bit FNV-1a hash: enough to tell two runs apart, and short to print.
 public struct FNV1a: Sendable {
@@ -15,6 +16,13 @@ public struct FNV1a: Sendable {
 
     public mutating func add(_ bytes: RawSpan) {
         for index in bytes.byteOffsets { add(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)) }
+    }
+
+    /// A number for all of a slot's bytes.
+    public static func digest(_ slot: MemorySlot) -> UInt64 {
+        var hash = FNV1a()
+        slot.withBytes { hash.add($0) }
+        return hash.value
     }
 
     public static func digest(_ bytes: [UInt8]) -> UInt64 {

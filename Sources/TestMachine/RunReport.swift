@@ -45,9 +45,8 @@ public struct RunReport: Encodable, Sendable {
         medianTicks = outcome.exitCounts.keys.reduce(into: [:]) { $0[$1] = outcome.medianTicks($1) }
         state = outcome.state.reduce(into: [:]) { $0[$1.name] = $1.value }
         memory = outcome.slots.map { slot in
-            var hash = FNV1a()
-            slot.withBytes { hash.add($0) }
-            return Slot(slot: slot.slot, base: slot.base.description, size: slot.count, digest: hex(hash.value))
+            Slot(
+                slot: slot.slot, base: slot.base.description, size: slot.count, digest: hex(FNV1a.digest(slot)))
         }
         self.failures = failures
     }

@@ -1,3 +1,86 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import ArgumentParser
-struct Compare: ParsableCommand { func run() throws {} }
+import KVM
+import TestMachine
+
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs guests on two devices and shows both side by side.",
+        discussion: """
+            Each guest starts in the same state, with the same CPUID, on both devices. What it prints, how it ends, \
+            every exit, the registers and all of its memory must be the same; what it costs may differ. A guest that \
+            guests.json expects something of must do that too. The exit status is 1 if any guest fails.
+
+            EXAMPLES:
+              likex compare build/guests/likex.bin
+              likex compare build/guests/*.bin --verbose
+              likex compare build/guests/*.bin --devices /dev/kvm,/dev/rust_kvm --json
+            """)
+
+    @Argument(help: ArgumentHelp("The guests: flat binaries.", valueName: "guest"))
+    var paths: [String]
+
+    @Option(help: ArgumentHelp("The two devices.", valueName: "a,b"))
+    var devices = "\(Devices.stock),\(Devices.likex)"
+
+    @OptionGroup(title: "Start of the guests") var options: GuestOptions
+
+    @Flag(help: "Show all of every guest, not only of those that differ.")
+    var verbose = false
+
+    @Flag(help: "Print one JSON object instead.")
+    var json = false
+
+    private var devicePaths: [String] { devices.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+
+    func validate() throws {
+        guard devicePaths.count == 2, !devicePaths.contains("") else {
+            throw ValidationError("--devices is '\(devices)': give two paths with a comma between, /dev/kvm,/dev/rust_kvm")
+        }
+    }
+
+    func run() throws {
+        // All files are read first: a slip in the last one should not show up after minutes.
+        let files = try paths.map { path in
+            var file = try GuestFile(path: path)
+            options.apply(to: &file.guest)
+            return file
+        }
+        let left = try DeviceOptions.open(devicePaths[0])
+        let right = try DeviceOptions.open(devicePaths[1])
+        let cpuid = CPUIDTable.common([try left.offeredCPUID(), try right.offeredCPUID()])
+
+        var report = ComparisonReport(devices: devicePaths)
+        var summary = CompareSummary(devices: devicePaths)
+        for (index, file) in files.enumerated() {
+            let missing = file.guest.missingFeatures(in: cpuid)
+            guard missing.isEmpty else {
+                report.add(.init(skipped: file.guest, missing: missing))
+                summary.skip(file.guest, missing)
+                continue
+            }
+            let place = "\(index + 1)/\(files.count) \(file.guest.name)"
+            Console.progress(place)
+            let comparison = try Comparison(file.guest, image: file.image, left, right, cpuid: cpuid) { device, exits in
+                Console.progress("\(place) on \(device): \(exits) exits")
+            }
+            Console.clearProgress()
+            report.add(.init(comparison))
+            summary.add(comparison)
+            if !json, verbose || files.count == 1 || comparison.verdict != .same { show(comparison) }
+        }
+        if json {
+            Console.print(try TestMachine.json(report))
+        } else {
+            summary.print()
+        }
+        if !report.same { throw ExitCode(1) }
+    }
+
+    private func show(_ comparison: Comparison) {
+        let about = comparison.guest.about.isEmpty ? "" : ": \(comparison.guest.about)"
+        Console.print(Console.coloured(comparison.guest.name, .bold) + about)
+        ComparisonText(comparison).lines.forEach(Console.print)
+        Console.print("")
+    }
+}

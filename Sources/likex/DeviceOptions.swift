@@ -38,9 +38,12 @@ enum Devices {
 
 extension System {
     /// What CPUID answers in a guest that runs on this device alone.
-    func guestCPUID() throws(MachineError) -> CPUIDTable {
+    func guestCPUID() throws(MachineError) -> CPUIDTable { CPUIDTable.common([try offeredCPUID()]) }
+
+    /// CPUID as the device offers it.
+    func offeredCPUID() throws(MachineError) -> CPUIDTable {
         do throws(KVMError) {
-            return CPUIDTable.common([try supportedCPUID()])
+            return try supportedCPUID()
         } catch {
             throw .device(path: path, error)
         }

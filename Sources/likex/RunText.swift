@@ -28,9 +28,7 @@ struct RunText {
         table.add(["cost", "\(grouped(outcome.ticks)) ticks, median \(outcome.medianTicks().map(grouped) ?? "-") an exit"])
         for part in outcome.state { table.add([part.name, part.value]) }
         for slot in outcome.slots {
-            var hash = FNV1a()
-            slot.withBytes { hash.add($0) }
-            table.add(["slot \(slot.slot)", "\(slot.base)-\(slot.last) digest \(hex(hash.value))"])
+            table.add(["slot \(slot.slot)", "\(slot.base)-\(slot.last) digest \(hex(FNV1a.digest(slot)))"])
         }
         table.lines(indent: 2).forEach(Console.print)
     }
