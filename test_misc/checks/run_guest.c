@@ -361,7 +361,10 @@ static bool run_one(const struct json *table, const char *path, const char *devi
 
 	const char *wrong = verdict(&g, json_get(guest, "expect"));
 
-	printf("%s\t%s\t%s\n", wrong ? "FAIL" : "ok", name, wrong ? wrong : "");
+	if (wrong)
+		printf("FAIL\t%s\t%s\n", name, wrong);
+	else
+		printf("ok\t%s\tends by %s after io %u, mmio %u, hlt %u\n", name, g.end, g.io, g.mmio, g.hlt);
 	fflush(stdout);
 	tear_down(&g);
 	return !wrong;

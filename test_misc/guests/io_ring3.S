@@ -71,4 +71,4 @@ to_ring3:
 
 text: .ascii "ring3 "
 text_end:
-	.set tss, 0x15000
+	.set tss, 0x5000
