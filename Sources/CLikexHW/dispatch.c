@@ -57,6 +57,11 @@ void plat_entry_end(struct lkx_vcpu *v)
 	v->hw->platform->entry_end(v);
 }
 
+u32 plat_cpu(struct lkx_vcpu *v)
+{
+	return v->hw->platform->cpu(v);
+}
+
 /* Traces may go unwatched. */
 #define TRACE(v, name, ...)                                          \
 	do {                                                         \

@@ -16,7 +16,6 @@
 
 #include "plat_names.h"
 
-
 struct lkx_hw;
 struct lkx_vm;
 struct lkx_vcpu;
@@ -54,6 +53,7 @@ struct plat_ops {
 	bool (*entry_pending)(struct lkx_vcpu *v);
 	void (*host_event)(struct lkx_vcpu *v, u32 interruption_info);
 	void (*entry_end)(struct lkx_vcpu *v);
+	u32 (*cpu)(struct lkx_vcpu *v);
 	u64 (*guest_xcr0)(struct lkx_hw *hw);
 	u32 (*tsc_khz)(struct lkx_hw *hw);
 	/* `condition`, which must never hold, did. */
@@ -194,6 +194,7 @@ bool plat_entry_begin(struct lkx_vcpu *v);
 bool plat_entry_pending(struct lkx_vcpu *v);
 void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
 void plat_entry_end(struct lkx_vcpu *v);
+u32 plat_cpu(struct lkx_vcpu *v);
 
 static inline u64 plat_guest_xcr0(struct lkx_hw *hw)
 {
