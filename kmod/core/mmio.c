@@ -43,7 +43,7 @@ static int find_fragments(struct lkx_vcpu *v, const struct lkx_decoded *d, u64 g
 	m->len[0] = min_t(u64, d->access_bytes, in_page);
 	m->len[1] = d->access_bytes - m->len[0];
 	m->fragments = m->len[1] ? 2 : 1;
-	m->current = 0;
+	m->active = 0;
 	m->gpa[0] = gpa;
 	if (m->fragments == 1)
 		return 0;
@@ -56,19 +56,19 @@ static int find_fragments(struct lkx_vcpu *v, const struct lkx_decoded *d, u64 g
 /* Bytes of the access before the current fragment. */
 static unsigned int done_bytes(const struct lkx_mmio *m)
 {
-	return m->current ? m->len[0] : 0;
+	return m->active ? m->len[0] : 0;
 }
 
 /* The current fragment where a slot holds it: memory, at once. */
 static bool in_memory(struct lkx_vcpu *v)
 {
 	struct lkx_mmio *m = &v->mmio;
-	u64 gpa = m->gpa[m->current];
+	u64 gpa = m->gpa[m->active];
 	u8 *data = m->data + done_bytes(m);
 
 	if (m->write)
-		return !lkx_gpa_write(v->vm, gpa, data, m->len[m->current]);
-	return !lkx_gpa_read(v->vm, gpa, data, m->len[m->current]);
+		return !lkx_gpa_write(v->vm, gpa, data, m->len[m->active]);
+	return !lkx_gpa_read(v->vm, gpa, data, m->len[m->active]);
 }
 
 /* Fills the run page with the current fragment. */
@@ -79,15 +79,15 @@ static void ask_user_space(struct lkx_vcpu *v)
 	u64 value = 0;
 
 	run->exit_reason = KVM_EXIT_MMIO;
-	run->mmio.phys_addr = m->gpa[m->current];
-	run->mmio.len = m->len[m->current];
+	run->mmio.phys_addr = m->gpa[m->active];
+	run->mmio.len = m->len[m->active];
 	run->mmio.is_write = m->write;
 	memset(run->mmio.data, 0, sizeof(run->mmio.data));
 	if (m->write) {
-		memcpy(run->mmio.data, m->data + done_bytes(m), m->len[m->current]);
-		memcpy(&value, m->data + done_bytes(m), m->len[m->current]);
+		memcpy(run->mmio.data, m->data + done_bytes(m), m->len[m->active]);
+		memcpy(&value, m->data + done_bytes(m), m->len[m->active]);
 	}
-	plat_trace_mmio(v, m->gpa[m->current], m->len[m->current], m->write, value);
+	plat_trace_mmio(v, m->gpa[m->active], m->len[m->active], m->write, value);
 	v->completion = LKX_COMPLETE_MMIO;
 	v->completion_rip = lkx_rip(v);
 }
@@ -123,7 +123,7 @@ static int continue_access(struct lkx_vcpu *v)
 {
 	struct lkx_mmio *m = &v->mmio;
 
-	for (; m->current < m->fragments; m->current++) {
+	for (; m->active < m->fragments; m->active++) {
 		if (!in_memory(v)) {
 			ask_user_space(v);
 			return 0;
@@ -200,7 +200,7 @@ int lkx_mmio_complete(struct lkx_vcpu *v)
 	if (lkx_rip(v) != v->completion_rip)
 		return 1;
 	if (!m->write)
-		memcpy(m->data + done_bytes(m), v->run->mmio.data, m->len[m->current]);
-	m->current++;
+		memcpy(m->data + done_bytes(m), v->run->mmio.data, m->len[m->active]);
+	m->active++;
 	return continue_access(v);
 }

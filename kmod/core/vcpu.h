@@ -56,7 +56,7 @@ enum lkx_completion {
 struct lkx_mmio {
 	u64 gpa[2];
 	u8 len[2];
-	u8 fragments, current;
+	u8 fragments, active; /* how many, and the one under way */
 	u8 data[16];
 	bool write;
 	/* a load's destination */

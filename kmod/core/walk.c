@@ -104,7 +104,7 @@ static int mark_used(struct lkx_vm *vm, const struct lkx_paging *p, const struct
 }
 
 /* The address in the page that the last entry maps. */
-static u64 page_address(const struct lkx_paging *p, const struct trail *t, u64 gla)
+static u64 guest_frame(const struct lkx_paging *p, const struct trail *t, u64 gla)
 {
 	u64 entry = t->entry[t->count - 1], in_page = (1ull << t->page_shift) - 1;
 	u64 frame = entry & PTE_ADDRESS & ~in_page;
@@ -147,7 +147,7 @@ int lkx_walk(struct lkx_vcpu *v, u64 gla, unsigned int access, u64 *gpa, struct 
 			err = mark_used(v->vm, &p, &t, access);
 		}
 		if (!err) {
-			*gpa = page_address(&p, &t, gla);
+			*gpa = guest_frame(&p, &t, gla);
 			return 0;
 		}
 	}
