@@ -58,8 +58,8 @@ class Machine:
             raise usage_problem(f"MODEL={self.model}: Bochs has no such CPU; it has {', '.join(known)}")
         if not 1 <= self.cpus <= 8:
             raise usage_problem(f"CPUS={self.cpus}: from 1 to 8")
-        if not 128 <= self.memory <= 2048:
-            raise usage_problem(f"MEMORY={self.memory}: from 128 to 2048 (MiB)")
+        if not 256 <= self.memory <= 2048:
+            raise usage_problem(f"MEMORY={self.memory}: from 256 to 2048 (MiB)")
 
     def configuration(self) -> str:
         return _CONFIGURATION.format(memory=self.memory, model=self.model, cpus=self.cpus, ips=INSTRUCTIONS_PER_SECOND)

@@ -41,12 +41,12 @@ def make_image(image: Path, kernel: Kernel, root: Path, job: bytes, extra_argume
     folder.mkdir()
     shutil.copy(ISOLINUX, folder)
     shutil.copy(LOADER_LIBRARY, folder)
-    os.link(kernel.image, folder / "vmlinuz")
+    os.link(kernel.image, folder / "kernel")
     os.link(root, folder / "root.img")
     (folder / "job.img").write_bytes(job)
     arguments = " ".join((*KERNEL_ARGUMENTS, extra_arguments)).strip()
     (folder / "isolinux.cfg").write_text(
-        f"default lab\nprompt 0\nlabel lab\n kernel vmlinuz\n append initrd=root.img,job.img {arguments}\n")
+        f"default lab\nprompt 0\nlabel lab\n linux kernel\n append initrd=root.img,job.img {arguments}\n")
     run("xorriso", "-as", "mkisofs", "-quiet", "-o", image, "-b", "isolinux.bin", "-c", "boot.cat",
         "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", folder)
     shutil.rmtree(folder)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 """Debian's cloud kernels: found through apt-cache, downloaded and unpacked into the cache, never installed.
 
-build/lab/kernels/SERIES/ holds vmlinuz, modules/ (those a lab may want), headers/ (see headers.py) and `release`,
-which is written last and so marks the whole as complete.
+build/lab/kernels/SERIES/ holds kernel (see flat_kernel.py), modules/ (those a lab may want), headers/ (see headers.py)
+and `release`, which is written last and so marks the whole as complete: the release's name and, against files made by
+another version of this program, a digest of it.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -13,8 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import headers
-from .common import CACHE, Problem, locked, progress, run, usage_problem
+from . import flat_kernel, headers
+from .common import CACHE, LAB, Problem, locked, progress, run, usage_problem
 
 SERIES = ("6.1", "6.12")
 
@@ -30,7 +32,7 @@ class Kernel:
 
     @property
     def image(self) -> Path:
-        return self.folder / "vmlinuz"
+        return self.folder / "kernel"
 
     @property
     def modules(self) -> Path:
@@ -50,12 +52,20 @@ def kernel(series: str) -> Kernel:
     folder = CACHE / "kernels" / series
     with locked(f"kernel-{series}"):
         mark = folder / "release"
-        if not mark.exists():
-            _fetch(series, folder)
-        return Kernel(series, mark.read_text().strip(), folder)
+        recipe = _recipe()
+        if not mark.exists() or mark.read_text().split()[1:] != [recipe]:
+            mark.unlink(missing_ok=True)
+            release = _fetch(series, folder)
+            mark.write_text(f"{release} {recipe}\n")
+        return Kernel(series, mark.read_text().split()[0], folder)
 
 
-def _fetch(series: str, folder: Path) -> None:
+def _recipe() -> str:
+    parts = [Path(__file__), Path(headers.__file__), Path(flat_kernel.__file__), LAB / "boot/loader.S"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in parts)).hexdigest()[:16]
+
+
+def _fetch(series: str, folder: Path) -> str:
     release = _newest_release(series) or (_refresh_lists() and _newest_release(series))
     if not release:
         raise Problem(f"apt knows no Linux {series} cloud kernel with headers. "
@@ -67,7 +77,7 @@ def _fetch(series: str, folder: Path) -> None:
         packages = _download(release, Path(scratch))
         headers.unpack(packages[1:], release, folder / "headers")
         _unpack_image(packages[0], release, folder)
-    (folder / "release").write_text(release + "\n")
+    return release
 
 
 def _newest_release(series: str) -> str | None:
@@ -124,7 +134,7 @@ def _unpack_image(package: Path, release: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         run("dpkg-deb", "-x", package, scratch)
         root = Path(scratch)
-        shutil.move(root / "boot" / f"vmlinuz-{release}", folder / "vmlinuz")
+        flat_kernel.flatten(root / "boot" / f"vmlinuz-{release}", folder / "kernel")
         modules = next(path for path in (root / "lib/modules", root / "usr/lib/modules") if path.exists()) / release
         target = folder / "modules"
         for name in WANTED_MODULES:
