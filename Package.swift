@@ -10,6 +10,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// The core keeps to the kernel's conventions: hooks ignore parameters that the other platform needs.
+let coreWarnings: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Wno-unused-parameter"])]
+
 let package = Package(
     name: "LiKeX",
     products: [
@@ -39,7 +42,18 @@ let package = Package(
                 "TestMachine", "KVM", "KVMABI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict,
+            // gold warns of mktemp in Foundation, which nothing here calls; lld links only what is used, and faster.
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
+
+        // The module's portable core, compiled from the module's own sources for a simulated processor.
+        .target(name: "CLikexHW", cSettings: [.headerSearchPath("../../kmod/core")] + coreWarnings),
+        .target(
+            name: "CLikexCore", dependencies: ["CLikexHW"], path: "kmod/core", publicHeadersPath: ".",
+            cSettings: [.headerSearchPath("../include")] + coreWarnings),
+        .target(
+            name: "CoreTestSupport", dependencies: ["CLikexCore", "CLikexHW"], path: "Tests/CoreTestSupport",
+            cSettings: coreWarnings),
     ],
     cLanguageStandard: .gnu11
 )
