@@ -19,6 +19,7 @@ help: ## this list
 	@echo '    MODEL is a CPU of Bochs: corei7_skylake_x unless told, corei3_cnl has fewer VMX features.'
 	@echo '    make ends with 2 on any failure; $(LAB)/lab ends with the very status of the script.'
 	@echo '  make run DEVICE=host   (as root) the same on this machine: loads the module into the running kernel.'
+	@echo "  make test ONLY='lab-'  only the checks whose names contain one of these words, and what those need."
 	@echo '  make kmod KERNEL=6.12  builds for one kernel only; KERNEL=host for the running one.'
 
 setup: ## install the Debian packages that are missing
@@ -52,7 +53,7 @@ else
 endif
 
 test: setup ## everything that must pass: Swift, the module for two kernels, sparse, the lab
-	@$(LAB)/test
+	@$(LAB)/test $(ONLY)
 
 clean: ## remove what was built, but not the kernels that were fetched
 	rm -rf .build $(filter-out build/lab,$(wildcard build/*)) $(filter-out build/lab/kernels,$(wildcard build/lab/*)) build/.setup

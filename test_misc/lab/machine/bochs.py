@@ -80,8 +80,9 @@ class Emulation:
         for name in ("console", "output", "bochs.log"):
             (folder / name).write_bytes(b"")
         self._talk = open(folder / "bochs.out", "wb")
+        # It must not outlive this program, however that ends: it would keep a core busy for ever.
         self.process = subprocess.Popen(
-            ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"],
+            ["setpriv", "--pdeathsig", "KILL", "bochs", "-q", "-f", "bochsrc", "-rc", "commands"],
             stdin=subprocess.DEVNULL, stdout=self._talk, stderr=self._talk, cwd=folder, start_new_session=True)
 
     def watch(self, timeout: float, emit: Callable[[bytes], None]) -> bool:

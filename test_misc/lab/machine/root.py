@@ -47,6 +47,14 @@ def project_programs() -> dict[str, Path]:
     return {name: max(paths, key=lambda path: path.stat().st_mtime_ns) for name, paths in found.items() if paths}
 
 
+def not_built(kernel: Kernel) -> list[str]:
+    """What the machine could have of this project and doesn't."""
+    lacking = [name for name in ("likex", "test_misc") if name not in project_programs()]
+    if not (BUILD / "guests").is_dir():
+        lacking.append("guests")
+    return lacking if project_module(kernel) else ["likex.ko", *lacking]
+
+
 def project_module(kernel: Kernel) -> Path | None:
     module = BUILD / f"kmod-{kernel.series}" / "likex.ko"
     return module if module.is_file() else None

@@ -14,7 +14,7 @@ from .common import progress
 from .image import make_image
 from .job import job_archive
 from .kernels import kernel
-from .root import root_archive
+from .root import not_built, root_archive
 from .slots import slot
 
 TIMED_OUT = 124
@@ -38,6 +38,8 @@ def run(request: Request) -> int:
     # Names this run in the kernel's log, so that no script can be taken for it by what it logs.
     token = secrets.token_hex(4)
     job = job_archive(request.script, request.overlay, token)
+    if lacking := not_built(chosen):
+        progress(f"not built yet and so not in the machine: {', '.join(lacking)} (`make build` makes all)")
     with slot() as folder:
         arguments = f"{request.machine.kernel_arguments} {request.kernel_arguments}"
         make_image(folder / "image.iso", chosen, root_archive(chosen), job, arguments)
