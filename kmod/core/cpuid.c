@@ -19,10 +19,10 @@ static const struct kvm_cpuid_entry2 *find(struct lkx_vcpu *v, u32 leaf, u32 ind
 static u32 register_of(const struct kvm_cpuid_entry2 *e, enum lkx_cpuid_register reg)
 {
 	switch (reg) {
-	case CPUID_EAX: return e->eax;
-	case CPUID_EBX: return e->ebx;
-	case CPUID_ECX: return e->ecx;
-	case CPUID_EDX: return e->edx;
+	case LEAF_EAX: return e->eax;
+	case LEAF_EBX: return e->ebx;
+	case LEAF_ECX: return e->ecx;
+	case LEAF_EDX: return e->edx;
 	}
 	return 0;
 }

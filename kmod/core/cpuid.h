@@ -5,7 +5,7 @@
 
 #include "vcpu.h"
 
-enum lkx_cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
+enum lkx_cpuid_register { LEAF_EAX, LEAF_EBX, LEAF_ECX, LEAF_EDX };
 
 /*
  * KVM_GET_SUPPORTED_CPUID: everything this module can give a guest on this processor, `max` entries at most.

@@ -19,7 +19,7 @@
 
 #define AR_TYPE 0xfu
 #define AR_TYPE_BUSY_TSS 0xbu
-#define AR_L BIT(13)
+#define CS_AR_LONG BIT(13)
 
 bool lkx_cr0_valid(u64 value)
 {
@@ -39,11 +39,11 @@ bool lkx_efer_valid(struct lkx_vcpu *v, u64 value)
 {
 	u64 allowed = EFER_LMA_BIT;
 
-	if (lkx_cpuid_has(v, 0x80000001, CPUID_EDX, 11))
+	if (lkx_cpuid_has(v, 0x80000001, LEAF_EDX, 11))
 		allowed |= EFER_SCE_BIT;
-	if (lkx_cpuid_has(v, 0x80000001, CPUID_EDX, 29))
+	if (lkx_cpuid_has(v, 0x80000001, LEAF_EDX, 29))
 		allowed |= EFER_LME_BIT;
-	if (lkx_cpuid_has(v, 0x80000001, CPUID_EDX, 20))
+	if (lkx_cpuid_has(v, 0x80000001, LEAF_EDX, 20))
 		allowed |= EFER_NXE_BIT;
 	return !(value & ~allowed);
 }
@@ -121,7 +121,7 @@ bool lkx_cr0_set(struct lkx_vcpu *v, u64 value)
 		return true;
 	value &= CR0_DEFINED;
 	if (paging_on && (v->efer & EFER_LME_BIT)) {
-		if (!(cr4 & CR4_PAE) || (vmcs_read32(v->hw, GUEST_CS_ACCESS_RIGHTS) & AR_L))
+		if (!(cr4 & CR4_PAE) || (vmcs_read32(v->hw, GUEST_CS_ACCESS_RIGHTS) & CS_AR_LONG))
 			return true;
 	} else if (paging_on && (cr4 & CR4_PAE)) {
 		if (lkx_pdptes_load(v, vmcs_readn(v->hw, GUEST_CR3)))
@@ -234,9 +234,9 @@ void lkx_cr_cpuid_changed(struct lkx_vcpu *v)
 		u8 bit;
 		u64 cr4;
 	} optional[] = {
-		{ 1, CPUID_ECX, 26, CR4_OSXSAVE },    { 1, CPUID_ECX, 17, CR4_PCIDE },
-		{ 7, CPUID_EBX, 0, CR4_FSGSBASE },    { 7, CPUID_EBX, 7, CR4_SMEP },
-		{ 7, CPUID_EBX, 20, CR4_SMAP },       { 7, CPUID_ECX, 2, CR4_UMIP },
+		{ 1, LEAF_ECX, 26, CR4_OSXSAVE },    { 1, LEAF_ECX, 17, CR4_PCIDE },
+		{ 7, LEAF_EBX, 0, CR4_FSGSBASE },    { 7, LEAF_EBX, 7, CR4_SMEP },
+		{ 7, LEAF_EBX, 20, CR4_SMAP },       { 7, LEAF_ECX, 2, CR4_UMIP },
 	};
 	u64 allowed = CR4_ALWAYS, owned;
 	unsigned int i;

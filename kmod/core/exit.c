@@ -34,20 +34,20 @@ static int general_protection(struct lkx_vcpu *v)
 }
 
 /* Without a local APIC in the kernel, who wakes the guest is in user space. */
-static int halt(struct lkx_vcpu *v)
+static int exit_hlt(struct lkx_vcpu *v)
 {
 	lkx_skip_instruction(v);
 	v->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
 }
 
-static int triple_fault(struct lkx_vcpu *v)
+static int exit_triple_fault(struct lkx_vcpu *v)
 {
 	v->run->exit_reason = KVM_EXIT_SHUTDOWN;
 	return 0;
 }
 
-static int vmcall(struct lkx_vcpu *v)
+static int exit_vmcall(struct lkx_vcpu *v)
 {
 	bool wide = lkx_is_64bit(v);
 	u64 result = lkx_cpl(v) ? -(u64)HYPERCALL_EPERM : -(u64)HYPERCALL_ENOSYS;
@@ -58,7 +58,7 @@ static int vmcall(struct lkx_vcpu *v)
 }
 
 /* The host asked for exits it can do without, or a processor that has no way to say no: do what the instruction does. */
-static int rdtsc(struct lkx_vcpu *v)
+static int exit_rdtsc(struct lkx_vcpu *v)
 {
 	u64 tsc = lkx_tsc_read(v);
 
@@ -70,14 +70,14 @@ static int rdtsc(struct lkx_vcpu *v)
 	return 1;
 }
 
-static int invlpg(struct lkx_vcpu *v)
+static int exit_invlpg(struct lkx_vcpu *v)
 {
 	v->tlb_generation = LKX_TLB_STALE;
 	lkx_skip_instruction(v);
 	return 1;
 }
 
-static int xsetbv(struct lkx_vcpu *v)
+static int exit_xsetbv(struct lkx_vcpu *v)
 {
 	u64 value = v->regs.gpr[RDX] << 32 | (u32)v->regs.gpr[RAX];
 
@@ -90,7 +90,7 @@ static int xsetbv(struct lkx_vcpu *v)
 }
 
 /* Hardware task switches would have to be emulated whole. */
-static int task_switch(struct lkx_vcpu *v)
+static int exit_task_switch(struct lkx_vcpu *v)
 {
 	return lkx_emulation_failed(v);
 }
@@ -112,19 +112,19 @@ static int unexpected(struct lkx_vcpu *v)
 static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_EXCEPTION_NMI] = lkx_exit_exception,
 	[EXIT_EXTERNAL_INTERRUPT] = resume, /* the host has taken it */
-	[EXIT_TRIPLE_FAULT] = triple_fault,
+	[EXIT_TRIPLE_FAULT] = exit_triple_fault,
 	[EXIT_INTERRUPT_WINDOW] = lkx_exit_interrupt_window,
 	[EXIT_NMI_WINDOW] = lkx_exit_nmi_window,
-	[EXIT_TASK_SWITCH] = task_switch,
+	[EXIT_TASK_SWITCH] = exit_task_switch,
 	[EXIT_CPUID] = lkx_exit_cpuid,
 	[EXIT_GETSEC] = undefined,
-	[EXIT_HLT] = halt,
+	[EXIT_HLT] = exit_hlt,
 	[EXIT_INVD] = skip,
-	[EXIT_INVLPG] = invlpg,
+	[EXIT_INVLPG] = exit_invlpg,
 	[EXIT_RDPMC] = general_protection,
-	[EXIT_RDTSC] = rdtsc,
+	[EXIT_RDTSC] = exit_rdtsc,
 	[EXIT_RSM] = undefined,
-	[EXIT_VMCALL] = vmcall,
+	[EXIT_VMCALL] = exit_vmcall,
 	[EXIT_VMCLEAR] = undefined,
 	[EXIT_VMLAUNCH] = undefined,
 	[EXIT_VMPTRLD] = undefined,
@@ -144,11 +144,11 @@ static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_PAUSE] = skip,
 	[EXIT_EPT_VIOLATION] = lkx_exit_ept_violation,
 	[EXIT_INVEPT] = undefined,
-	[EXIT_RDTSCP] = rdtsc,
+	[EXIT_RDTSCP] = exit_rdtsc,
 	[EXIT_PREEMPTION_TIMER] = resume,
 	[EXIT_INVVPID] = undefined,
 	[EXIT_WBINVD] = skip, /* EPT says write-back: nothing a guest has to flush */
-	[EXIT_XSETBV] = xsetbv,
+	[EXIT_XSETBV] = exit_xsetbv,
 	[EXIT_RDRAND] = undefined,
 	[EXIT_INVPCID] = undefined,
 	[EXIT_VMFUNC] = undefined,

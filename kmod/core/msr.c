@@ -36,7 +36,7 @@ static bool apic_base_valid(struct lkx_vcpu *v, u64 value)
 {
 	u64 reserved = 0x2ff | ~((1ull << lkx_cpuid_physical_bits(v)) - 1);
 
-	if (!lkx_cpuid_has(v, 1, CPUID_ECX, 21))
+	if (!lkx_cpuid_has(v, 1, LEAF_ECX, 21))
 		reserved |= APIC_BASE_X2APIC;
 	return !(value & reserved) && (value & (APIC_BASE_X2APIC | APIC_BASE_ENABLE)) != APIC_BASE_X2APIC;
 }
@@ -44,7 +44,7 @@ static bool apic_base_valid(struct lkx_vcpu *v, u64 value)
 static bool has_tsc_aux(struct lkx_vcpu *v)
 {
 	return v->vm->caps->rdtscp &&
-	       (lkx_cpuid_has(v, 0x80000001, CPUID_EDX, 27) || lkx_cpuid_has(v, 7, CPUID_ECX, 22));
+	       (lkx_cpuid_has(v, 0x80000001, LEAF_EDX, 27) || lkx_cpuid_has(v, 7, LEAF_ECX, 22));
 }
 
 /* MSRs whose value the processor holds while the vCPU is loaded, except KERNEL_GS_BASE, only change through here. */

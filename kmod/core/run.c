@@ -6,7 +6,7 @@
 #include "mmio.h"
 #include "state.h"
 
-static int complete(struct lkx_vcpu *v)
+static int finish_last_exit(struct lkx_vcpu *v)
 {
 	enum lkx_completion what = v->completion;
 	u64 data = 0;
@@ -181,7 +181,7 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 	/* Without a local APIC here the run page carries CR8 in both directions. */
 	if (lkx_cr8_set(v, plat_read_once(run->cr8)))
 		return -EINVAL;
-	r = complete(v);
+	r = finish_last_exit(v);
 	if (r <= 0)
 		return r;
 	if (plat_read_once(run->immediate_exit))

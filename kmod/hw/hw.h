@@ -169,19 +169,4 @@ void hw_load_debug_registers(struct lkx_hw *hw, const u64 dr[4], u64 dr6);
 u64 hw_save_dr6(struct lkx_hw *hw);
 void hw_restore_host_debug_registers(struct lkx_hw *hw);
 
-/*
- * The part of the host's state that depends on the CPU or on the thread (linux/host_state.c). A selector that
- * a VMCS may not hold (TI or RPL set) comes as 0; the platform reloads it when the vCPU is put.
- */
-struct hw_host_state {
-	u64 cr0, cr3, cr4;
-	u64 fs_base, gs_base, tr_base, gdtr_base, idtr_base;
-	u64 sysenter_esp, sysenter_eip, rip;
-	u64 pat, efer;
-	u32 sysenter_cs;
-	u16 es, cs, ss, ds, fs, gs, tr;
-};
-
-void hw_read_host_state(struct lkx_hw *hw, struct hw_host_state *h);
-
 #endif

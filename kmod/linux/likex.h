@@ -5,6 +5,7 @@
 
 #include "exits.h"
 #include "vcpu.h"
+#include "vmx_cpu.h"
 #include <linux/cpumask.h>
 #include <linux/fs.h>
 #include <linux/list.h>
@@ -19,6 +20,7 @@
 #define pr_fmt(fmt) "likex: " fmt
 
 struct lkx_mm;
+struct lkx_system;
 
 /* [I] immutable after creation  [L] lock  [M] the lkx_mm's lock  [a] atomic or published with release/acquire */
 struct linux_vm {
@@ -30,6 +32,7 @@ struct linux_vm {
 	struct list_head watcher_link;  /* [M] */
 	struct linux_vcpu *vcpu[LIKEX_MAX_VCPUS]; /* [a] the first `vcpus`, in order of creation */
 	u32 vcpus;                      /* [L], read with acquire */
+	struct lkx_system *system;      /* [I] the open of the device that made it */
 	struct rcu_head rcu;
 };
 
@@ -46,11 +49,12 @@ struct linux_vcpu {
 	/* the run page and the I/O page */
 	struct page *run_page[LIKEX_RUN_PAGES]; /* [I] */
 	/* host state to bring back when the vCPU is put */
-	bool host_switched;
+	bool host_switched;             /* the guest's MSRs are in the processor; only while loaded */
+	struct host_msrs loaded_msrs;   /* what of them */
+	unsigned long host_debugctl;
 	u16 host_ds, host_es, host_fs, host_gs;
 	u64 host_fs_base, host_kernel_gs_base;
 	struct desc_ptr host_idt;
-	u64 host_xcr0;
 	unsigned long host_cr3, host_cr4; /* as in the VMCS */
 	/* extended state */
 	struct fpu_guest fpu;
@@ -67,6 +71,9 @@ static inline struct linux_vcpu *linux_vcpu(struct lkx_vcpu *v)
 {
 	return container_of(v, struct linux_vcpu, core);
 }
+
+/* vcpu_run.c */
+void lkx_run_init(void);
 
 /* --- mm.c: one mmu_notifier an address space --- */
 

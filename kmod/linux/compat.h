@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Every difference between the kernels this module is built for, and nothing else. Debian backports: tested by feature where a version number lies. */
+#ifndef LKX_LINUX_COMPAT_H
+#define LKX_LINUX_COMPAT_H
+
+#include <linux/cpuhotplug.h>
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
+#include <linux/syscore_ops.h>
+#include <linux/version.h>
+#include <asm/nospec-branch.h>
+
+/*
+ * Our moment in CPU hotplug has to be one at which no task is left on the CPU and interrupts are off. Only fixed
+ * states are; KVM has its own, so this is the one of a device that no x86 machine has.
+ */
+#define LKX_CPUHP_STATE CPUHP_AP_ARM_CORESIGHT_STARTING
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define lkx_rcu_note_guest() rcu_virt_note_context_switch()
+#else
+#define lkx_rcu_note_guest() rcu_virt_note_context_switch(smp_processor_id())
+#endif
+
+/* A guest ran here: user space needs an IBPB before it runs again (VMSCAPE). */
+static inline void lkx_note_guest_ran(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+/* vmx_cpu.c */
+int lkx_syscore_suspend(void);
+void lkx_syscore_resume(void);
+void lkx_register_syscore(void);
+void lkx_unregister_syscore(void);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The three kinds of file, KVM's way, and how the system file stands in for the other two, LiKeX's way.
+ *
+ * Lifetimes: a VM lives as long as its fd, or a vCPU fd, or a call on it. vCPUs live as long as their VM. The system file
+ * that made a VM finds it again while the VM's fd is open, and keeps nothing alive: a program may make any
+ * number of VMs through one system fd.
+ */
+#ifndef LKX_LINUX_FILES_H
+#define LKX_LINUX_FILES_H
+
+#include "likex.h"
+
+/* One open of /dev/rust_kvm. */
+struct lkx_system {
+	refcount_t users;     /* the file, and each VM made through it */
+	struct mutex lock;
+	struct linux_vm *vm;  /* the newest VM made through it whose fd is open; lock */
+};
+
+extern const struct file_operations lkx_system_fops;
+
+void lkx_system_put(struct lkx_system *s);
+
+/* KVM_CREATE_VM: the new VM's fd, or -errno. */
+int lkx_vm_create(struct lkx_system *s);
+void lkx_vm_put(struct linux_vm *vm);
+/* A VM ioctl: -ENOTTY where `cmd` is none. The caller holds a reference. */
+long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg);
+bool lkx_is_vm_ioctl(unsigned int cmd);
+
+/* KVM_CREATE_VCPU: the new vCPU's fd, or -errno. */
+int lkx_vcpu_create(struct linux_vm *vm, unsigned long id);
+void lkx_vcpu_free(struct linux_vcpu *lv);
+long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg);
+int lkx_vcpu_mmap(struct linux_vcpu *lv, struct vm_area_struct *vma);
+
+/* KVM_CHECK_EXTENSION. */
+long lkx_check_extension(unsigned long cap);
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* Between two laps: what the host wants of this thread. Apart from the rest because <linux/kvm_host.h> shares names with the core. */
+#include "plat.h"
+#include <linux/entry-kvm.h>
+#include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
+
+/*
+ * The kernel's handler of pending work names its argument a kvm_vcpu, and tells it of a signal in two fields that nobody
+ * here reads. One for all: what is in it means nothing.
+ */
+static struct kvm_run nobodys_run;
+static struct kvm_vcpu nobody = { .run = &nobodys_run };
+
+int plat_run_poll(struct lkx_vcpu *v)
+{
+	if (signal_pending(current))
+		return -EINTR;
+	if (!xfer_to_guest_mode_work_pending())
+		return 0;
+	return xfer_to_guest_mode_handle_work(&nobody);
+}
+
+bool plat_entry_pending(struct lkx_vcpu *v)
+{
+	return __xfer_to_guest_mode_work_pending();
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "files.h"
+#include "vmx_cpu.h"
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = LIKEX_DEVICE_NAME,
+	.fops = &lkx_system_fops,
+	.mode = 0600,
+};
+
+static int __init likex_init(void)
+{
+	int r = lkx_vmx_init();
+
+	if (r)
+		return r;
+	lkx_run_init();
+	r = misc_register(&device);
+	if (r) {
+		lkx_vmx_exit();
+		return r;
+	}
+	pr_info("%s: EPT%s%s, controls pin %#x proc %#x proc2 %#x exit %#x entry %#x\n", LIKEX_DEVICE_PATH,
+		lkx_caps.ept_ad ? " A/D" : "", lkx_caps.vpid ? ", VPID" : "", lkx_caps.pin, lkx_caps.proc,
+		lkx_caps.proc2, lkx_caps.exit, lkx_caps.entry);
+	return 0;
+}
+
+static void __exit likex_exit(void)
+{
+	misc_deregister(&device);
+	lkx_mm_exit();
+	lkx_vmx_exit();
+	/* Slots, tables and VMs that were freed by RCU; nothing of ours is to run after the text is gone. */
+	rcu_barrier();
+}
+
+module_init(likex_init);
+module_exit(likex_exit);
+MODULE_DESCRIPTION("LiKeX: a light KVM for functions");
+MODULE_LICENSE("Dual MIT/GPL");

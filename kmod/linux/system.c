@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* /dev/rust_kvm itself: system ioctls, and LiKeX's single-fd personality. */
+#include "cpuid.h"
+#include "files.h"
+#include "msr.h"
+#include "vmx_cpu.h"
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+void lkx_system_put(struct lkx_system *s)
+{
+	if (refcount_dec_and_test(&s->users))
+		kfree(s);
+}
+
+static int system_open(struct inode *inode, struct file *file)
+{
+	struct lkx_system *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return -ENOMEM;
+	refcount_set(&s->users, 1);
+	mutex_init(&s->lock);
+	file->private_data = s;
+	return 0;
+}
+
+static int system_release(struct inode *inode, struct file *file)
+{
+	lkx_system_put(file->private_data);
+	return 0;
+}
+
+static long get_supported_cpuid(struct kvm_cpuid2 __user *user)
+{
+	struct kvm_cpuid_entry2 *entry;
+	struct kvm_cpuid2 head;
+	long r;
+
+	if (copy_from_user(&head, user, sizeof(head)))
+		return -EFAULT;
+	if (head.nent < 1)
+		return -E2BIG;
+	if (head.nent > LIKEX_MAX_CPUID)
+		head.nent = LIKEX_MAX_CPUID;
+	entry = kvcalloc(head.nent, sizeof(*entry), GFP_KERNEL_ACCOUNT);
+	if (!entry)
+		return -ENOMEM;
+	r = lkx_cpuid_supported(NULL, &lkx_caps, entry, head.nent);
+	if (r >= 0) {
+		head.nent = r;
+		r = 0;
+		if (copy_to_user(user->entries, entry, head.nent * sizeof(*entry)) ||
+		    copy_to_user(user, &head, sizeof(head)))
+			r = -EFAULT;
+	}
+	kvfree(entry);
+	return r;
+}
+
+static long get_msr_index_list(struct kvm_msr_list __user *user)
+{
+	u32 index[64], count, room;
+
+	if (get_user(room, &user->nmsrs))
+		return -EFAULT;
+	count = lkx_msr_list(NULL, &lkx_caps, index, ARRAY_SIZE(index));
+	if (WARN_ON_ONCE(count > ARRAY_SIZE(index)))
+		return -EIO;
+	if (put_user(count, &user->nmsrs))
+		return -EFAULT;
+	if (room < count)
+		return -E2BIG;
+	return copy_to_user(user->indices, index, count * sizeof(index[0])) ? -EFAULT : 0;
+}
+
+/* What KVM_CHECK_EXTENSION answers; 0 for whatever is not here. */
+long lkx_check_extension(unsigned long cap)
+{
+	switch (cap) {
+	case KVM_CAP_USER_MEMORY:
+	case KVM_CAP_SET_TSS_ADDR:
+	case KVM_CAP_EXT_CPUID:
+	case KVM_CAP_MP_STATE:
+	case KVM_CAP_SYNC_MMU:
+	case KVM_CAP_USER_NMI:
+	case KVM_CAP_NOP_IO_DELAY:
+	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+	case KVM_CAP_INTERNAL_ERROR_DATA:
+	case KVM_CAP_SET_IDENTITY_MAP_ADDR:
+	case KVM_CAP_GET_TSC_KHZ:
+	case KVM_CAP_READONLY_MEM:
+	case KVM_CAP_CHECK_EXTENSION_VM:
+	case KVM_CAP_IMMEDIATE_EXIT:
+		return 1;
+	case KVM_CAP_TSC_CONTROL:
+		return lkx_caps.tsc_scaling;
+	case KVM_CAP_NR_VCPUS:
+		return min_t(unsigned int, num_online_cpus(), LIKEX_MAX_VCPUS);
+	case KVM_CAP_MAX_VCPUS:
+		return LIKEX_MAX_VCPUS;
+	case KVM_CAP_MAX_VCPU_ID:
+		return LIKEX_MAX_VCPU_IDS;
+	case KVM_CAP_NR_MEMSLOTS:
+		return LIKEX_MAX_MEMSLOTS;
+	}
+	return 0;
+}
+
+/* The VM that this file made last, with a reference; NULL. */
+static struct linux_vm *own_vm(struct lkx_system *s)
+{
+	struct linux_vm *vm;
+
+	mutex_lock(&s->lock);
+	vm = s->vm;
+	if (vm && !refcount_inc_not_zero(&vm->users))
+		vm = NULL;
+	mutex_unlock(&s->lock);
+	return vm;
+}
+
+/* Its first vCPU: LiKeX knows one. */
+static struct linux_vcpu *own_vcpu(struct linux_vm *vm)
+{
+	return smp_load_acquire(&vm->vcpus) ? vm->vcpu[0] : NULL;
+}
+
+/* Not a system ioctl: LiKeX's way, it is for the VM or its first vCPU. */
+static long forward(struct lkx_system *s, unsigned int cmd, unsigned long arg)
+{
+	struct linux_vm *vm = own_vm(s);
+	struct linux_vcpu *vcpu;
+	long r = -ENOTTY;
+
+	if (!vm)
+		return -ENOTTY;
+	if (lkx_is_vm_ioctl(cmd)) {
+		r = lkx_vm_ioctl(vm, cmd, arg);
+	} else {
+		vcpu = own_vcpu(vm);
+		if (vcpu)
+			r = lkx_vcpu_ioctl(vcpu, cmd, arg);
+	}
+	lkx_vm_put(vm);
+	return r;
+}
+
+static long system_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct lkx_system *s = file->private_data;
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case KVM_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_API_VERSION;
+	case KVM_CREATE_VM: /* the argument is the machine type: x86 has one */
+		return arg ? -EINVAL : lkx_vm_create(s);
+	case KVM_CHECK_EXTENSION:
+		return lkx_check_extension(arg);
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return arg ? -EINVAL : LIKEX_RUN_PAGES * PAGE_SIZE;
+	case KVM_GET_SUPPORTED_CPUID:
+		return get_supported_cpuid(user);
+	case KVM_GET_MSR_INDEX_LIST:
+		return get_msr_index_list(user);
+	}
+	return forward(s, cmd, arg);
+}
+
+static int system_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct linux_vm *vm = own_vm(file->private_data);
+	struct linux_vcpu *vcpu;
+	int r = -ENODEV;
+
+	if (!vm)
+		return -ENODEV;
+	vcpu = own_vcpu(vm);
+	if (vcpu)
+		r = lkx_vcpu_mmap(vcpu, vma);
+	lkx_vm_put(vm);
+	return r;
+}
+
+const struct file_operations lkx_system_fops = {
+	.owner = THIS_MODULE,
+	.open = system_open,
+	.release = system_release,
+	.unlocked_ioctl = system_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = system_mmap,
+	.llseek = noop_llseek,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Where a vCPU's VMCS and registers are: in memory, in a processor, or in use. */
+#ifndef LKX_LINUX_VCPU_LOAD_H
+#define LKX_LINUX_VCPU_LOAD_H
+
+#include "likex.h"
+
+/* Makes the VMCS current on this CPU and keeps it so across preemption and migration, until vcpu_put. */
+void lkx_vcpu_load(struct linux_vcpu *lv);
+void lkx_vcpu_put(struct linux_vcpu *lv);
+
+/* VMCLEAR wherever it is loaded; the VMCS page is memory again. The vCPU is not in use. */
+void lkx_vmcs_clear(struct linux_vcpu *lv);
+/* All VMCSs that this CPU's processor holds. Interrupts off. */
+void lkx_vmcs_clear_all_here(void);
+
+/* --- host_switch.c: host state that a guest replaces outside of the VMCS. Preemption off. --- */
+
+/* Saves the host's, loads the guest's. Cheap when it is the guest's already. */
+void lkx_switch_to_guest(struct linux_vcpu *lv);
+/* The reverse. Afterwards the thread may be switched out or return to user space. */
+void lkx_switch_to_host(struct linux_vcpu *lv);
+/* Host-state fields of the VMCS that depend on the CPU: after it moved. */
+void lkx_host_state_of_cpu(struct linux_vcpu *lv);
+/* Those that never change: once, with the VMCS current. */
+void lkx_host_state_init(struct linux_vcpu *lv);
+/* CR3 and CR4 as they are now. Interrupts off. */
+void lkx_host_state_of_entry(struct linux_vcpu *lv);
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* The moments of a run that belong to Linux: the hooks of plat.h between two laps and around VM entry. */
+#include "compat.h"
+#include "likex.h"
+#include "vcpu_load.h"
+#include "vmx_cpu.h"
+#include <linux/context_tracking.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/vtime.h>
+#include <asm/debugreg.h>
+#include <asm/fpu/api.h>
+#include <asm/nospec-branch.h>
+#include <asm/processor.h>
+
+static bool flush_l1d; /* set once, by lkx_run_init */
+
+void lkx_run_init(void)
+{
+	flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) && boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
+		    l1tf_mitigation != L1TF_MITIGATION_OFF;
+	if (boot_cpu_has_bug(X86_BUG_L1TF) && !flush_l1d && l1tf_mitigation != L1TF_MITIGATION_OFF)
+		pr_warn("this processor has L1TF and no L1D flush: a guest may read host memory from the cache; update its microcode\n");
+}
+
+bool plat_entry_begin(struct lkx_vcpu *v)
+{
+	struct linux_vcpu *lv = linux_vcpu(v);
+
+	preempt_disable();
+	lkx_switch_to_guest(lv);
+	local_irq_disable();
+	/* Not on this CPU: it is on its way down, or VMXON failed on it. Let the scheduler find another. */
+	if (unlikely(!lv->loaded || !this_cpu_read(lkx_cpu.vmx_on))) {
+		local_irq_enable();
+		preempt_enable();
+		cond_resched();
+		return false;
+	}
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	lkx_host_state_of_entry(lv);
+	vtime_account_guest_enter();
+	return true;
+}
+
+/*
+ * VM entry, as RCU and context tracking see it: guest mode is as quiescent as user mode. Nothing that can be traced may run
+ * between enter and exit.
+ */
+noinstr bool lkx_enter_guest(struct lkx_regs *regs, bool launched)
+{
+	bool failed;
+
+	if (unlikely(flush_l1d))
+		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	if (!context_tracking_guest_enter())
+		lkx_rcu_note_guest();
+	failed = lkx_vmenter(regs, launched);
+	context_tracking_guest_exit();
+	return failed;
+}
+
+void plat_host_event(struct lkx_vcpu *v, u32 info)
+{
+	/* The processor took the exit instead of delivering it; the host's handlers have to run on this very CPU. */
+	if ((info & INTR_INFO_TYPE) == INTR_TYPE_NMI)
+		asm volatile("int $2");
+	else if ((info & INTR_INFO_TYPE) == INTR_TYPE_HARD_EXCEPTION && (info & INTR_INFO_VECTOR) == VECTOR_MC)
+		asm volatile("int $18");
+}
+
+void plat_entry_end(struct lkx_vcpu *v)
+{
+	struct linux_vcpu *lv = linux_vcpu(v);
+
+	/* VM exit clears DEBUGCTL. SDM vol. 3, 28.5.1. */
+	if (unlikely(lv->host_debugctl))
+		update_debugctlmsr(lv->host_debugctl);
+	lkx_note_guest_ran();
+	/* The interrupt that ended the lap is taken in this window, and ticks count as the guest's time. */
+	local_irq_enable();
+	asm volatile("nop");
+	local_irq_disable();
+	vtime_account_guest_exit();
+	local_irq_enable();
+	preempt_enable();
+}
+
+u32 plat_cpu(struct lkx_vcpu *v)
+{
+	int cpu = linux_vcpu(v)->cpu;
+
+	return cpu < 0 ? 0 : cpu;
+}
+
+static void kicked(void *unused)
+{
+	/* The interrupt itself was the message: the vCPU has left guest mode, and looks around before it enters again. */
+}
+
+void plat_kick_guests(struct lkx_vm *vm)
+{
+	struct linux_vm *lvm = linux_vm(vm);
+	u32 count = smp_load_acquire(&lvm->vcpus), i;
+	int here = get_cpu();
+
+	/* Pairs with the barrier between v->mode and the look at what changed, in run.c. */
+	smp_mb();
+	for (i = 0; i < count; i++) {
+		struct linux_vcpu *lv = lvm->vcpu[i];
+		int cpu = READ_ONCE(lv->cpu);
+
+		if (plat_load32(&lv->core.mode) == LKX_IN_GUEST && cpu >= 0 && cpu != here)
+			smp_call_function_single(cpu, kicked, NULL, 1);
+	}
+	put_cpu();
+}
+
+/* --- debug registers --- */
+
+void hw_load_debug_registers(struct lkx_hw *hw, const u64 dr[4], u64 dr6)
+{
+	/* The host's DR7 is off until its own breakpoints come back. */
+	set_debugreg(0, 7);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
+	set_debugreg(dr6, 6);
+}
+
+u64 hw_save_dr6(struct lkx_hw *hw)
+{
+	unsigned long dr6;
+
+	get_debugreg(dr6, 6);
+	return dr6;
+}
+
+void hw_restore_host_debug_registers(struct lkx_hw *hw)
+{
+	set_debugreg(DR6_RESERVED, 6);
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+}
+
+/* --- what the host has --- */
+
+u64 plat_guest_xcr0(struct lkx_hw *hw)
+{
+	return boot_cpu_has(X86_FEATURE_XSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : XCR0_X87 | XCR0_SSE;
+}
+
+u32 plat_tsc_khz(struct lkx_hw *hw)
+{
+	return tsc_khz;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* A VM: its file, its birth and end, its ioctls. */
+#include "files.h"
+#include "vmx_cpu.h"
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+bool plat_slots_locked(struct lkx_vm *vm)
+{
+	return mutex_is_locked(&linux_vm(vm)->lock);
+}
+
+static void destroy(struct linux_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->vcpus; i++)
+		lkx_vcpu_free(vm->vcpu[i]);
+	/* No notifier begins on it from here; one under way finds the emptied tables and is done before the memory goes. */
+	lkx_mm_unwatch(vm);
+	lkx_ept_destroy(&vm->core);
+	lkx_memslots_destroy(&vm->core);
+	mmdrop(vm->mm);
+	lkx_vmx_put();
+	lkx_system_put(vm->system);
+	kfree_rcu(vm, rcu);
+}
+
+void lkx_vm_put(struct linux_vm *vm)
+{
+	if (refcount_dec_and_test(&vm->users))
+		destroy(vm);
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	struct linux_vm *vm = file->private_data;
+
+	mutex_lock(&vm->system->lock);
+	if (vm->system->vm == vm)
+		vm->system->vm = NULL;
+	mutex_unlock(&vm->system->lock);
+	lkx_vm_put(vm);
+	return 0;
+}
+
+static long set_memory_region(struct linux_vm *vm, void __user *user)
+{
+	struct kvm_userspace_memory_region region;
+	int r;
+
+	if (copy_from_user(&region, user, sizeof(region)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	r = lkx_memslot_check(&vm->core, &region);
+	if (!r)
+		r = lkx_memslot_apply(&vm->core, &region);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static long set_identity_map_addr(struct linux_vm *vm, void __user *user)
+{
+	u64 address;
+	int r = 0;
+
+	if (copy_from_user(&address, user, sizeof(address)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	if (vm->vcpus)
+		r = -EINVAL;
+	else
+		vm->core.identity_map_addr = address;
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* The last three pages below 4 GiB must be left. Unrestricted guests need no TSS there: the address is only kept. */
+static long set_tss_addr(struct linux_vm *vm, unsigned long arg)
+{
+	if (arg > (u32)(-3 * PAGE_SIZE))
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	vm->core.tss_addr = arg;
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
+bool lkx_is_vm_ioctl(unsigned int cmd)
+{
+	switch (cmd) {
+	case KVM_CREATE_VCPU:
+	case KVM_SET_USER_MEMORY_REGION:
+	case KVM_SET_TSS_ADDR:
+	case KVM_SET_IDENTITY_MAP_ADDR:
+	case KVM_CHECK_EXTENSION:
+		return true;
+	}
+	return false;
+}
+
+long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	/* Slots name this process's memory; another's (after fork, or a passed fd) would be mixed up with it. */
+	if (vm->mm != current->mm)
+		return -EIO;
+	switch (cmd) {
+	case KVM_CREATE_VCPU:
+		return lkx_vcpu_create(vm, arg);
+	case KVM_SET_USER_MEMORY_REGION:
+		return set_memory_region(vm, user);
+	case KVM_SET_TSS_ADDR:
+		return set_tss_addr(vm, arg);
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		return set_identity_map_addr(vm, user);
+	case KVM_CHECK_EXTENSION:
+		return lkx_check_extension(arg);
+	}
+	return -ENOTTY;
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return lkx_vm_ioctl(file->private_data, cmd, arg);
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.release = vm_release,
+	.unlocked_ioctl = vm_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+int lkx_vm_create(struct lkx_system *s)
+{
+	struct linux_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	struct file *file;
+	int fd, r;
+
+	if (!vm)
+		return -ENOMEM;
+	refcount_set(&vm->users, 1);
+	mutex_init(&vm->lock);
+	vm->core.caps = &lkx_caps;
+	vm->core.tsc_khz = plat_tsc_khz(NULL);
+	r = lkx_vmx_get();
+	if (r)
+		goto free;
+	r = lkx_ept_init(&vm->core, lkx_caps.ept_ad);
+	if (r)
+		goto vmx;
+	vm->mm = current->mm;
+	mmgrab(vm->mm);
+	r = lkx_mm_watch(vm);
+	if (r)
+		goto ept;
+	refcount_inc(&s->users);
+	vm->system = s;
+	/*
+	 * The system file learns of the VM before the fd exists: once it does, another thread may close it, and release
+	 * takes the VM back out.
+	 */
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	file = fd < 0 ? ERR_PTR(fd) : anon_inode_getfile("likex-vm", &vm_fops, vm, O_RDWR);
+	if (IS_ERR(file)) {
+		if (fd >= 0)
+			put_unused_fd(fd);
+		lkx_vm_put(vm);
+		return PTR_ERR(file);
+	}
+	mutex_lock(&s->lock);
+	s->vm = vm;
+	mutex_unlock(&s->lock);
+	pr_debug("vm: eptp %#llx\n", vm->core.ept.eptp);
+	fd_install(fd, file);
+	return fd;
+ept:
+	mmdrop(vm->mm);
+	lkx_ept_destroy(&vm->core);
+vmx:
+	lkx_vmx_put();
+free:
+	kfree(vm);
+	return r;
+}
