@@ -184,7 +184,7 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 	r = finish_last_exit(v);
 	if (r <= 0)
 		return r;
-	if (plat_read_once(run->immediate_exit))
+	if (plat_immediate_exit(run))
 		return -EINTR;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
 	for (;;) {

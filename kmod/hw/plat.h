@@ -150,17 +150,32 @@ static inline void plat_store32(u32 *p, u32 v)
 #define plat_rmb() smp_rmb()
 #define plat_wmb() smp_wmb()
 
+/* A moment of a long piece of work, no lock held, at which others may have the CPU. */
+static inline void plat_breathe(struct lkx_hw *hw)
+{
+	cond_resched();
+}
+
 /* Fields of the run page, which user space writes at any time: read once, never twice. */
 #define plat_read_once(x) READ_ONCE(x)
 #define plat_write_once(x, v) WRITE_ONCE(x, v)
+/* Newer kernels' headers rename the field for kernel code, so that nobody reads it twice. */
+#ifdef HINT_UNSAFE_IN_KVM
+#define plat_immediate_exit(run) READ_ONCE((run)->HINT_UNSAFE_IN_KVM(immediate_exit))
+#else
+#define plat_immediate_exit(run) READ_ONCE((run)->immediate_exit)
+#endif
 
-/* --- the VMM's address space (linux/guest_memory.c). Only in a call from the VM's own process. --- */
+/* --- the VMM's address space (linux/guest_memory.c, linux/mm.c). Only in a call from the VM's own process. --- */
 
 /* Copy `len` bytes; 0 or -EFAULT. May sleep. */
 int plat_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len);
 int plat_user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
 /* Compare and exchange of `size` 4 or 8 naturally aligned bytes: 0, -EAGAIN if *hva was not `old`, -EFAULT. */
 int plat_user_cmpxchg(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new);
+
+/* May the VMM itself read and write all of [hva, hva + size)? Of addresses only; nothing need be mapped there. */
+bool plat_user_range_ok(struct lkx_hw *hw, u64 hva, u64 size);
 
 /* The host page behind an hva, held by a reference until plat_page_put. */
 struct plat_page {

@@ -164,6 +164,7 @@ static inline void plat_store32(u32 *p, u32 v)
 
 #define plat_read_once(x) (*(const volatile __typeof__(x) *)&(x))
 #define plat_write_once(x, v) ((void)(*(volatile __typeof__(x) *)&(x) = (v)))
+#define plat_immediate_exit(run) plat_read_once((run)->immediate_exit)
 
 /* --- the VMM's address space --- */
 
