@@ -43,7 +43,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
-            // gold warns of mktemp in Foundation, which nothing here calls; lld links only what is used, and faster.
+            // gold warns of mktemp in Foundation, which nothing here calls; lld doesn't.
             linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
         // The module's portable core, compiled from the module's own sources for a simulated processor.
@@ -54,6 +54,14 @@ let package = Package(
         .target(
             name: "CoreTestSupport", dependencies: ["CLikexCore", "CLikexHW"], path: "Tests/CoreTestSupport",
             cSettings: coreWarnings),
+
+        .target(name: "CABITables", path: "Tests/CABITables"),
+        .testTarget(
+            name: "ABITests", dependencies: ["KVMABI", "CKVMABI", "CABITables"], swiftSettings: strict),
+        .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
+        .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
+        .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
+        .testTarget(name: "likexTests", dependencies: ["likex", "KVM"], swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11
 )

@@ -26,7 +26,13 @@ public struct VirtualMachine: ~Copyable {
         var region = kvm_userspace_memory_region(
             slot: slot.slot, flags: slot.isReadOnly ? UInt32(KVM_MEM_READONLY) : 0, guest_phys_addr: slot.base.rawValue,
             memory_size: UInt64(slot.count), userspace_addr: slot.host.rawValue)
-        try file.call(.setUserMemoryRegion, &region)
+        do throws(KVMError) {
+            try file.call(.setUserMemoryRegion, &region)
+        } catch where personality == .oneFile && [.invalidArgument, .notATypewriter].contains(error.errno) {
+            throw KVMError(
+                operation: error.operation, errno: error.errno,
+                meaning: "unless the device is LiKeX's, it takes a VM's ioctls on the VM's own file only, not all on one")
+        }
         slots.append(slot)
     }
 

@@ -60,6 +60,9 @@ public struct ComparisonText {
         return table.lines(indent: 2) + (count > exitLimit ? ["  ... and \(count - exitLimit) more exits"] : [])
     }
 
+    /// Only what is wrong.
+    public var problemLines: [String] { failureLines + differenceLines + expectationLines }
+
     /// What differs, one line each; nothing when all is the same.
     public var differenceLines: [String] {
         comparison.differences.map {

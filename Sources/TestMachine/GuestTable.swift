@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import FoundationEssentials
-public import KVM
+import KVM
 
 /// The table of guests, guests.json, which lies beside their programs.
 public struct GuestTable: Sendable {

@@ -67,7 +67,9 @@ struct Compare: ParsableCommand {
             Console.clearProgress()
             report.add(.init(comparison))
             summary.add(comparison)
-            if !json, verbose || files.count == 1 || comparison.verdict != .same { show(comparison) }
+            if !json, verbose || files.count == 1 || comparison.verdict != .same {
+                show(comparison, all: verbose || files.count == 1 || comparison.verdict == .different)
+            }
         }
         if json {
             Console.print(try TestMachine.json(report))
@@ -77,10 +79,12 @@ struct Compare: ParsableCommand {
         if !report.same { throw ExitCode(1) }
     }
 
-    private func show(_ comparison: Comparison) {
+    /// - Parameter all: whether what is the same is shown too, not only what is wrong.
+    private func show(_ comparison: Comparison, all: Bool) {
         let about = comparison.guest.about.isEmpty ? "" : ": \(comparison.guest.about)"
         Console.print(Console.coloured(comparison.guest.name, .bold) + about)
-        ComparisonText(comparison).lines.forEach(Console.print)
+        let text = ComparisonText(comparison)
+        (all ? text.lines : text.problemLines).forEach(Console.print)
         Console.print("")
     }
 }

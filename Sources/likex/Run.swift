@@ -9,7 +9,7 @@ struct Run: ParsableCommand {
         discussion: """
             The guest has one vCPU and no interrupt chip. Port 0x3f8 prints, 0xf4 ends the run with a status, 0xe0 \
             asks for an interrupt, 0xe1 for an NMI; HLT ends the run. Settings come from guests.json beside the \
-            program when that has an entry of its name; options come before it.
+            program when that has an entry of its name; options override them.
 
             EXAMPLES:
               likex run build/guests/likex.bin --device /dev/kvm
