@@ -42,6 +42,7 @@ struct plat_ops {
 	int (*user_read)(struct lkx_hw *hw, void *to, u64 hva, size_t len);
 	int (*user_write)(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
 	int (*user_cmpxchg)(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new_value);
+	bool (*user_range_ok)(struct lkx_hw *hw, u64 hva, u64 size);
 	int (*page_get)(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page);
 	void (*page_put)(struct lkx_vm *vm, struct plat_page *page, bool dirtied);
 	u64 (*mmu_begin)(struct lkx_vm *vm);
@@ -158,12 +159,25 @@ static inline void plat_store32(u32 *p, u32 v)
 	__atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
+/* A moment of a long piece of work at which others may have the CPU: user space is switched at any time. */
+static inline void plat_breathe(struct lkx_hw *hw)
+{
+	(void)hw;
+}
+
 #define plat_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define plat_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define plat_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 
 #define plat_read_once(x) (*(const volatile __typeof__(x) *)&(x))
 #define plat_write_once(x, v) ((void)(*(volatile __typeof__(x) *)&(x) = (v)))
+#define plat_immediate_exit(run) plat_read_once((run)->immediate_exit)
+
+/* Threads share the CPUs by themselves here. */
+static inline void plat_breathe(struct lkx_hw *hw)
+{
+	(void)hw;
+}
 #define plat_immediate_exit(run) plat_read_once((run)->immediate_exit)
 
 /* --- the VMM's address space --- */
@@ -181,6 +195,20 @@ static inline int plat_user_write(struct lkx_hw *hw, u64 hva, const void *from, 
 static inline int plat_user_cmpxchg(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new_value)
 {
 	return hw->platform->user_cmpxchg(hw, hva, size, old, new_value);
+}
+
+/* Addresses below the kernel's half, as on x86-64 with four-level paging. */
+static inline bool plat_user_range_ok(struct lkx_hw *hw, u64 hva, u64 size)
+{
+	const u64 limit = (1ull << 47) - 4096;
+
+	(void)hw;
+	return size <= limit && hva <= limit - size;
+}
+
+static inline bool plat_user_range_ok(struct lkx_hw *hw, u64 hva, u64 size)
+{
+	return hw->platform->user_range_ok(hw, hva, size);
 }
 
 /* --- of a VM or a vCPU: to its hw's table (dispatch.c) --- */
