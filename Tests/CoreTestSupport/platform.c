@@ -49,11 +49,6 @@ static int user_cmpxchg(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, 
 	return 0;
 }
 
-static bool user_range_ok(struct lkx_hw *hw, u64 hva, u64 size)
-{
-	return hva + size >= hva && hva + size <= 0x7ffffffff000;
-}
-
 static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page)
 {
 	struct fake *f = fake_of(vm->hw);
@@ -138,7 +133,6 @@ const struct plat_ops fake_platform = {
 	.user_read = user_read,
 	.user_write = user_write,
 	.user_cmpxchg = user_cmpxchg,
-	.user_range_ok = user_range_ok,
 	.page_get = page_get,
 	.page_put = page_put,
 	.mmu_begin = mmu_begin,

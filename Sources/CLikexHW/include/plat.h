@@ -42,7 +42,6 @@ struct plat_ops {
 	int (*user_read)(struct lkx_hw *hw, void *to, u64 hva, size_t len);
 	int (*user_write)(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
 	int (*user_cmpxchg)(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new_value);
-	bool (*user_range_ok)(struct lkx_hw *hw, u64 hva, u64 size);
 	int (*page_get)(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page);
 	void (*page_put)(struct lkx_vm *vm, struct plat_page *page, bool dirtied);
 	u64 (*mmu_begin)(struct lkx_vm *vm);
@@ -173,13 +172,6 @@ static inline void plat_breathe(struct lkx_hw *hw)
 #define plat_write_once(x, v) ((void)(*(volatile __typeof__(x) *)&(x) = (v)))
 #define plat_immediate_exit(run) plat_read_once((run)->immediate_exit)
 
-/* Threads share the CPUs by themselves here. */
-static inline void plat_breathe(struct lkx_hw *hw)
-{
-	(void)hw;
-}
-#define plat_immediate_exit(run) plat_read_once((run)->immediate_exit)
-
 /* --- the VMM's address space --- */
 
 static inline int plat_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len)
@@ -204,11 +196,6 @@ static inline bool plat_user_range_ok(struct lkx_hw *hw, u64 hva, u64 size)
 
 	(void)hw;
 	return size <= limit && hva <= limit - size;
-}
-
-static inline bool plat_user_range_ok(struct lkx_hw *hw, u64 hva, u64 size)
-{
-	return hw->platform->user_range_ok(hw, hva, size);
 }
 
 /* --- of a VM or a vCPU: to its hw's table (dispatch.c) --- */
