@@ -174,6 +174,8 @@ int lkx_exit_dispatch(struct lkx_vcpu *v)
 		v->run->fail_entry.cpu = plat_cpu(v);
 		return 0;
 	}
+	plat_debug(v->hw, "likex: vcpu %u exit %u qualification %#llx rip %#llx\n", v->id, reason,
+		   (unsigned long long)v->exit.qualification, (unsigned long long)lkx_rip(v));
 	/* Bits above the basic reason (enclave, bus lock, ...) are of features that are not enabled. */
 	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
 		return unexpected(v);

@@ -3,6 +3,7 @@
 #include "vmx_cpu.h"
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 
 static struct miscdevice device = {
 	.minor = MISC_DYNAMIC_MINOR,
@@ -18,8 +19,10 @@ static int __init likex_init(void)
 	if (r)
 		return r;
 	lkx_run_init();
+	preempt_notifier_inc(); /* vCPU threads are told when they are switched */
 	r = misc_register(&device);
 	if (r) {
+		preempt_notifier_dec();
 		lkx_vmx_exit();
 		return r;
 	}
@@ -32,6 +35,7 @@ static int __init likex_init(void)
 static void __exit likex_exit(void)
 {
 	misc_deregister(&device);
+	preempt_notifier_dec();
 	lkx_mm_exit();
 	lkx_vmx_exit();
 	/* Slots, tables and VMs that were freed by RCU; nothing of ours is to run after the text is gone. */

@@ -97,7 +97,6 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_SET_USER_MEMORY_REGION:
 	case KVM_SET_TSS_ADDR:
 	case KVM_SET_IDENTITY_MAP_ADDR:
-	case KVM_CHECK_EXTENSION:
 		return true;
 	}
 	return false;
