@@ -40,15 +40,23 @@ struct lkx_ept_cache {
 };
 
 struct lkx_ept {
-	struct plat_spinlock lock; /* [E] every entry below root, and `tables` */
-	u64 *root;                 /* [I] */
+	struct plat_spinlock lock; /* [E] every entry below root */
+	u64 *root;                 /* [E] NULL after lkx_ept_destroy */
 	u64 eptp;                  /* [I] */
+	u64 max_gfn;               /* [I] the last frame that this processor and four levels can address */
 	u64 tables;                /* [E] page-table pages, root included */
 	u64 generation;            /* [a] counts what makes old translations wrong: see lkx_tlb_flush */
+	/*
+	 * Entries are taken away under the lock but flushed after it. Whoever finds nothing left to take away must still wait for the
+	 * flush that someone else owes for it: both count here.
+	 */
+	u64 removals;              /* [a] times that entries were taken away; written under [E] */
+	u64 removals_flushed;      /* [a] so many of these no processor has cached any more */
 };
 
-/* 0 or -ENOMEM. `access_dirty`: the processor has A/D bits for EPT. */
+/* Makes an empty tree: 0 or -ENOMEM. `access_dirty`: the processor has A/D bits for EPT. */
 int lkx_ept_init(struct lkx_vm *vm, bool access_dirty);
+/* Frees the tree. No vCPU is left; a late lkx_mmu_invalidate finds nothing. */
 void lkx_ept_destroy(struct lkx_vm *vm);
 
 /* Fills the cache: 0 or -ENOMEM. May sleep. */
@@ -56,8 +64,9 @@ int lkx_ept_cache_fill(struct lkx_hw *hw, struct lkx_ept_cache *cache);
 void lkx_ept_cache_drain(struct lkx_hw *hw, struct lkx_ept_cache *cache);
 
 /*
- * Maps gfn to pfn with `access` (EPT_READ|WRITE|EXECUTE). Called with ept.lock held and a filled cache. True when an entry
- * was present with another frame, or lost a permission: the caller must lkx_tlb_flush before it lets go of what was there.
+ * Maps gfn to pfn with `access` (EPT_READ|WRITE|EXECUTE). Called with ept.lock held and a filled cache. A gfn that has this frame
+ * already gains permissions and never loses one: the processor needs no flush for that. True when another frame was there: the caller must
+ * lkx_tlb_flush before it lets go of that one.
  */
 bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, u64 access);
 
@@ -67,28 +76,39 @@ struct lkx_ept_garbage {
 };
 
 /*
- * Takes away every mapping of [gfn, gfn + npages). Called with ept.lock held. True when something was mapped. Tables that cover nothing
- * else go to `garbage` (may be NULL: then they stay in the tree, empty).
+ * Takes away every mapping of [gfn, gfn + npages). Called with ept.lock held. True when something was: a flush is owed. Tables left
+ * empty go to `garbage`; where that is NULL they stay in the tree.
  */
 bool lkx_ept_zap(struct lkx_vm *vm, u64 gfn, u64 npages, struct lkx_ept_garbage *garbage);
-/* After lkx_tlb_flush. */
+/* The same from *gfn to end, but it stops after some hundred microseconds of work with *gfn advanced. True when it got to the end. */
+bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garbage *garbage);
+/* Frees what is in it. After lkx_tlb_flush. */
 void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage);
 
-/* The entry that a walk for gfn ends at, and its level (1 = 4 KiB leaf). For tests, traces and debugfs. */
+/* The entry that a walk for gfn ends at, and its level (1 = 4 KiB leaf). Called with ept.lock held. For tests, traces and debugfs. */
 u64 lkx_ept_lookup(struct lkx_vm *vm, u64 gfn, int *level);
 
 /*
- * tdp_map: an EPT violation on `gpa` that a slot holds. Takes the host's page, races with the host taking it away,
- * maps it. 0; 1 when the access is to be treated as MMIO (a write to a read-only slot); or -errno (EFAULT: the VMM's memory
- * is not there).
+ * tdp_map: an EPT violation on `gpa`, which is in `slot`, the caller's copy of a slot. Takes the host's page, unless the host
+ * takes it away meanwhile, and maps it. 0; 1 when the access is to be treated as MMIO (a write to a read-only slot); or -errno:
+ *   -EAGAIN     the slot or the host's page changed meanwhile: let the guest try again;
+ *   -EFAULT     the VMM's memory is not there, or may not be written;
+ *   -EHWPOISON  the memory is broken;
+ *   -EINTR      the VMM is being killed;
+ *   -ENOMEM     no memory for page tables.
  */
 int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx_memslot *slot);
 
 /* The host takes [hva_start, hva_end) away or narrows its permissions: no guest maps it when this returns. */
 void lkx_mmu_invalidate(struct lkx_vm *vm, u64 hva_start, u64 hva_end);
 
-/* Makes every translation cached by any processor for this VM older than now unusable before it returns (tlb.c). */
+/*
+ * tlb.c. Makes every translation cached by any processor for this VM, of entries taken away before the call, unusable before it returns. Waits for
+ * vCPUs to leave guest mode: not with interrupts off, and not with ept.lock held.
+ */
 void lkx_tlb_flush(struct lkx_vm *vm);
+/* Is a flush owed for entries taken away? Called with ept.lock held. */
+bool lkx_tlb_owed(struct lkx_vm *vm);
 /* Before VM entry, interrupts off, v->mode in guest: catches up with flushes since this vCPU last ran here (tlb.c). */
 void lkx_tlb_sync(struct lkx_vcpu *v);
 

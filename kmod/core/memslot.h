@@ -27,11 +27,12 @@ struct lkx_memslots {
 
 /*
  * KVM_SET_USER_MEMORY_REGION, first half: checks `r` against the ABI's rules and the present slots. Changes
- * nothing. 0 or -errno as KVM answers. Called with vm's slots lock held.
+ * nothing. 0, or as KVM answers: -EINVAL (flags, alignment, ranges, what may not change of a slot, a slot to delete that is not there),
+ * -EEXIST (overlap with another slot). Called with vm's slots lock held.
  */
 int lkx_memslot_check(struct lkx_vm *vm, const struct kvm_userspace_memory_region *r);
 
-/* Second half: adds, deletes, moves or changes the slot. 0 or -ENOMEM. After it returns no vCPU uses the old slot. */
+/* Second half: adds, deletes or moves the slot. 0 or -ENOMEM. After it returns no guest reaches the memory of the old slot. */
 int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_region *r);
 
 /* Copies the slot that holds `gfn` to `*out`; false where there is none. Takes no lock. */

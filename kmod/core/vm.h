@@ -14,7 +14,8 @@ struct lkx_vm {
 	struct lkx_hw *hw;                             /* [I] */
 	const struct lkx_vmx_caps *caps;               /* [I] */
 	struct lkx_ept ept;
-	struct lkx_memslots plat_rcu_ptr *slots;       /* [r] */
+	struct lkx_memslots plat_rcu_ptr *slots;       /* [r] published under [E] too */
+	struct lkx_memslot leaving;                    /* [E] slot no longer in `slots` with entries still in the EPT; npages 0: none */
 	u64 tss_addr;                                  /* [S] KVM_SET_TSS_ADDR; unrestricted guests need no TSS there */
 	u64 identity_map_addr;                         /* [S] */
 	u32 tsc_khz;                                   /* [S] what new vCPUs start with */

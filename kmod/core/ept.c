@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * The tree of extended page tables: made, mapped into, looked up, freed. ept_zap.c takes mappings away.
+ *
+ * The processor reads entries at any time and sets accessed and dirty bits in them, so each is written whole and, where it was present,
+ * by an atomic exchange. Nothing else writes without ept.lock.
+ */
+#include "ept_iter.h"
+#include "vm.h"
+#include "x86.h"
+
+/* Frames that guest physical addresses reach: CPUID's physical-address width, and no more than the four levels cover. */
+static u64 max_gfn(struct lkx_hw *hw)
+{
+	u32 bits = 36, out[4];
+
+	hw_cpuid(hw, 0x80000000, 0, out);
+	if (out[0] >= 0x80000008) {
+		hw_cpuid(hw, 0x80000008, 0, out);
+		bits = out[0] & 0xff;
+	}
+	bits = min_t(u32, bits, LKX_PAGE_SHIFT + EPT_INDEX_BITS * EPT_LEVELS);
+	return (1ull << (bits - LKX_PAGE_SHIFT)) - 1;
+}
+
+int lkx_ept_init(struct lkx_vm *vm, bool access_dirty)
+{
+	struct lkx_ept *ept = &vm->ept;
+
+	plat_spin_init(vm->hw, &ept->lock);
+	ept->root = plat_page_alloc(vm->hw);
+	if (!ept->root)
+		return -ENOMEM;
+	ept->tables = 1;
+	ept->max_gfn = max_gfn(vm->hw);
+	ept->eptp = plat_phys(vm->hw, ept->root) | EPTP_WB | EPTP_WALK_4 | (access_dirty ? EPTP_ACCESS_DIRTY : 0);
+	return 0;
+}
+
+/* Frees a table and all below it. Calls itself at most EPT_LEVELS deep. */
+static void free_table(struct lkx_hw *hw, u64 *table, int level)
+{
+	unsigned int i;
+
+	for (i = 0; level > 1 && i < EPT_ENTRIES; i++) {
+		u64 e = plat_load64(&table[i]);
+
+		if (ept_present(e) && !ept_leaf(e, level))
+			free_table(hw, ept_table_of(hw, e), level - 1);
+	}
+	plat_page_free(hw, table);
+}
+
+void lkx_ept_destroy(struct lkx_vm *vm)
+{
+	struct lkx_ept *ept = &vm->ept;
+	u64 *root;
+
+	plat_spin_lock(vm->hw, &ept->lock);
+	root = ept->root;
+	ept->root = NULL;
+	ept->tables = 0;
+	plat_spin_unlock(vm->hw, &ept->lock);
+	if (root)
+		free_table(vm->hw, root, EPT_LEVELS);
+}
+
+int lkx_ept_cache_fill(struct lkx_hw *hw, struct lkx_ept_cache *cache)
+{
+	while (cache->count < ARRAY_SIZE(cache->page)) {
+		void *page = plat_page_alloc(hw);
+
+		if (!page)
+			return -ENOMEM;
+		cache->page[cache->count++] = page;
+	}
+	return 0;
+}
+
+void lkx_ept_cache_drain(struct lkx_hw *hw, struct lkx_ept_cache *cache)
+{
+	while (cache->count)
+		plat_page_free(hw, cache->page[--cache->count]);
+}
+
+/* Hangs an empty table from the cache under the entry: its new value, or 0 when the cache is empty. */
+static u64 add_table(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 *entry)
+{
+	u64 e;
+
+	if (plat_warn_on(vm->hw, !cache->count))
+		return 0;
+	e = ept_table_entry(vm->hw, cache->page[--cache->count]);
+	/* The page's zeroes before the entry that leads there. */
+	plat_wmb();
+	plat_store64(entry, e);
+	vm->ept.tables++;
+	return e;
+}
+
+/*
+ * Memory type write-back whatever the guest's PAT says: behind every entry is ordinary memory that the host caches, and no device
+ * is ever passed through. A guest that had it uncached would read round the host's caches what the host has not written back.
+ */
+static u64 leaf(u64 pfn, u64 access)
+{
+	return (pfn << LKX_PAGE_SHIFT) | EPT_MEMTYPE_WB | EPT_IGNORE_PAT | access;
+}
+
+/* Adds permissions to a present entry; the processor may set A and D in it meanwhile. */
+static void widen(u64 *entry, u64 old, u64 access)
+{
+	while ((old & access) != access) {
+		u64 seen = plat_cmpxchg64(entry, old, old | access);
+
+		if (seen == old)
+			return;
+		old = seen;
+	}
+}
+
+bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, u64 access)
+{
+	struct lkx_ept *ept = &vm->ept;
+	struct ept_iter it;
+	u64 e;
+
+	if (plat_warn_on(vm->hw, !ept->root || gfn > ept->max_gfn || (access & ~EPT_RWX) || !(access & EPT_READ)))
+		return false;
+	ept_iter_start(&it, vm->hw, ept->root, gfn);
+	while (it.level > 1) {
+		e = plat_load64(it.entry);
+		if (!ept_present(e))
+			e = add_table(vm, cache, it.entry);
+		if (!e || plat_warn_on(vm->hw, ept_leaf(e, it.level)))
+			return false;
+		ept_iter_down(&it, e, gfn);
+	}
+	e = plat_load64(it.entry);
+	if (!ept_present(e)) {
+		plat_store64(it.entry, leaf(pfn, access));
+		return false;
+	}
+	if ((e & EPT_ADDRESS) == pfn << LKX_PAGE_SHIFT) {
+		widen(it.entry, e, access);
+		return false;
+	}
+	plat_xchg64(it.entry, leaf(pfn, access));
+	plat_store64(&ept->removals, ept->removals + 1);
+	return true;
+}
+
+u64 lkx_ept_lookup(struct lkx_vm *vm, u64 gfn, int *level)
+{
+	struct ept_iter it;
+	u64 e;
+
+	*level = EPT_LEVELS;
+	if (!vm->ept.root || gfn > vm->ept.max_gfn)
+		return 0;
+	ept_iter_start(&it, vm->hw, vm->ept.root, gfn);
+	for (;;) {
+		e = plat_load64(it.entry);
+		*level = it.level;
+		if (!ept_present(e) || ept_leaf(e, it.level))
+			return e;
+		ept_iter_down(&it, e, gfn);
+	}
+}
