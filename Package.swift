@@ -62,6 +62,7 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM"], swiftSettings: strict),
+        .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
     ],
     cLanguageStandard: .gnu11
 )
