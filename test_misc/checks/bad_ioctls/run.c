@@ -88,21 +88,13 @@ ROW(run_invalid_guest_state)
 	s->memory[0x100] = 0xf4;
 	return run(s);
 }
+// Only a VMM that does not wait for the window does this: the processor refuses the entry.
 ROW(run_interrupt_while_masked)
 {
 	struct kvm_interrupt request = { .irq = 0x20 };
 
-	// The VMM is told to wait for the window; one that does not is obeyed.
-	s->memory[0x20 * 4 + 1] = 1;
-	s->memory[0x100] = 0xf4;
 	ioctl(s->vcpu, KVM_INTERRUPT, &request);
-	if (ioctl(s->vcpu, KVM_RUN, 0))
-		return -1;
-
-	struct kvm_regs regs;
-
-	ioctl(s->vcpu, KVM_GET_REGS, &regs);
-	return regs.rip;
+	return run(s);
 }
 
 static void nothing(int signal) { (void)signal; }
