@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# Every guest on LiKeX by the test machine written in C, on a CPU model with fewer VMX features too.
+# lab: KERNEL=6.1 CPUS=1 MODEL=corei3_cnl
+set -e
+
+modprobe likex
+run_guest -d /dev/rust_kvm /guests/*.bin

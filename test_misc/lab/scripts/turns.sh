@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# Stock KVM and LiKeX take turns in one boot, LiKeX inserted and removed 20 times: all guests print their 4, and memory is
+# back where it was.
+# lab: KERNEL=6.1 CPUS=1
+# lab: KERNEL=6.12 CPUS=2
+
+ROUNDS=20
+# The first rounds fill caches that stay; from then on nothing may grow.
+WARM=4
+# Allowed growth of the 16 rounds after that (128 KiB and 32 KiB are 8 KiB and 2 KiB a round).
+FREE_KIB=128
+SLAB_KIB=32
+
+fail() { echo "turns: round $round: $*" >&2; exit 1; }
+
+# A program that must print 4 and nothing else.
+prints_4() {
+	output=$("$@" 2>&1) || fail "$* ends with status $?: $output"
+	[ "$output" = 4 ] || fail "$* prints '$output', not 4"
+}
+
+stock() { prints_4 likex test-vm --device /dev/kvm; }
+
+take_turns() {
+	stock
+	modprobe likex || fail "likex does not load"
+	[ -c /dev/rust_kvm ] || fail "likex is loaded, but there is no /dev/rust_kvm"
+	prints_4 test_misc /dev/rust_kvm
+	stock
+	prints_4 likex test-vm --device /dev/rust_kvm
+	stock
+	rmmod likex || fail "likex does not go"
+	[ ! -e /dev/rust_kvm ] || fail "likex is gone, but /dev/rust_kvm is still there"
+	stock
+}
+
+# Prints free memory and the bytes of all slab objects in use, in KiB, with caches given back.
+memory() {
+	sync
+	for pass in 1 2; do
+		echo 3 >/proc/sys/vm/drop_caches
+		echo 1 >/proc/sys/vm/compact_memory
+		for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
+		sleep 1
+	done
+	awk '/^MemFree:/ { print $2 }' /proc/meminfo
+	awk 'NR > 2 { bytes += $2 * $4 } END { print int(bytes / 1024) }' /proc/slabinfo
+}
+
+round=0
+modprobe kvm-intel || fail "stock KVM does not load"
+while [ $round -lt $ROUNDS ]; do
+	round=$((round + 1))
+	take_turns
+	[ $round -ne $WARM ] || before=$(memory)
+done
+after=$(memory)
+set -- $before $after
+echo "$ROUNDS rounds; from round $WARM to the last: free memory $1 -> $3 KiB, slab objects $2 -> $4 KiB"
+[ $(($1 - $3)) -le $FREE_KIB ] || fail "$(($1 - $3)) KiB of free memory are gone, at most $FREE_KIB may be"
+[ $(($4 - $2)) -le $SLAB_KIB ] || fail "slab objects grew by $(($4 - $2)) KiB, at most $SLAB_KIB are allowed"
