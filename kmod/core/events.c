@@ -100,11 +100,23 @@ static void enter_with(struct lkx_vcpu *v, u32 info, u32 error)
 	plat_trace_inject(v, info | INTR_INFO_VALID, error);
 }
 
+/*
+ * Faults push RFLAGS with RF set, so that the instruction gets past its own breakpoint when it is tried again. The processor
+ * does that for its own faults, not for injected ones. SDM vol. 3, 18.3.1.1 and 27.6.1.
+ */
+static bool is_fault(u8 vector)
+{
+	return !(BIT(vector) & (BIT(VECTOR_DB) | BIT(VECTOR_NMI) | BIT(VECTOR_BP) | BIT(VECTOR_OF) | BIT(VECTOR_DF) |
+				BIT(VECTOR_MC)));
+}
+
 static void inject_exception(struct lkx_vcpu *v)
 {
 	struct lkx_events *e = &v->events;
 	u32 info = e->exception_vector | INTR_TYPE_HARD_EXCEPTION;
 
+	if (e->exception_pending && is_fault(e->exception_vector))
+		vmcs_writen(v->hw, GUEST_RFLAGS, lkx_rflags(v) | RFLAGS_RF);
 	if (e->exception_soft) {
 		info = e->exception_vector | INTR_TYPE_SOFT_EXCEPTION;
 		vmcs_write32(v->hw, ENTRY_INSTRUCTION_LENGTH, e->instruction_length);

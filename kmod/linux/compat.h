@@ -22,6 +22,9 @@
 #define lkx_rcu_note_guest() rcu_virt_note_context_switch(smp_processor_id())
 #endif
 
+/* emergency.c */
+#define LKX_STOCK_TAKES_SLOT_AT_LOAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
+
 /* A guest ran here: user space needs an IBPB before it runs again (VMSCAPE). */
 static inline void lkx_note_guest_ran(void)
 {

@@ -10,7 +10,6 @@
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/perf_event.h>
-#include <asm/reboot.h>
 #include <asm/tlbflush.h>
 
 static unsigned int preemption_timer;
@@ -86,19 +85,6 @@ static void vmx_off_ipi(void *unused)
 	vmx_off();
 }
 
-/*
- * A crashing kernel stops its CPUs by INIT, which VMX operation blocks, and kexec's kernel does not expect it.
- * Called on each CPU, in any context: touches nothing but the processor.
- */
-static void vmx_emergency(void)
-{
-	if (!this_cpu_read(lkx_cpu.vmx_on))
-		return;
-	this_cpu_write(lkx_cpu.vmx_on, false);
-	hw_vmxoff(NULL);
-	cr4_clear_bits(X86_CR4_VMXE);
-}
-
 int lkx_vmx_get(void)
 {
 	atomic_t error = ATOMIC_INIT(0);
@@ -114,7 +100,7 @@ int lkx_vmx_get(void)
 			on_each_cpu(vmx_off_ipi, NULL, 1);
 		} else {
 			WRITE_ONCE(wanted, true);
-			cpu_emergency_register_virt_callback(vmx_emergency);
+			lkx_emergency_set(true);
 		}
 		cpus_read_unlock();
 	}
@@ -135,7 +121,7 @@ void lkx_vmx_put(void)
 		cpus_read_lock();
 		WRITE_ONCE(wanted, false);
 		on_each_cpu(vmx_off_ipi, NULL, 1);
-		cpu_emergency_unregister_virt_callback(vmx_emergency);
+		lkx_emergency_set(false);
 		cpus_read_unlock();
 	}
 	mutex_unlock(&users_lock);
@@ -247,11 +233,13 @@ int lkx_vmx_init(void)
 	}
 	register_reboot_notifier(&reboot_notifier);
 	lkx_register_syscore();
+	lkx_emergency_init();
 	return 0;
 }
 
 void lkx_vmx_exit(void)
 {
+	lkx_emergency_exit();
 	lkx_unregister_syscore();
 	unregister_reboot_notifier(&reboot_notifier);
 	cpuhp_remove_state_nocalls(LKX_CPUHP_STATE);

@@ -29,6 +29,11 @@ extern struct lkx_vmx_caps lkx_caps;
 int lkx_vmx_init(void);
 void lkx_vmx_exit(void);
 
+/* emergency.c: a crashing kernel takes the CPUs out of VMX operation while this is set. */
+void lkx_emergency_init(void);
+void lkx_emergency_exit(void);
+void lkx_emergency_set(bool in_vmx_operation);
+
 /* A VM comes or goes. The first brings all CPUs into VMX operation: 0; -EBUSY when another hypervisor has it; -EIO. */
 int lkx_vmx_get(void);
 void lkx_vmx_put(void);
