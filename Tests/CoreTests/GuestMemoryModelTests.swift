@@ -34,7 +34,7 @@ import Testing
                 let first = random.below(Self.hostPages - 40)
                 let states = [WORLD_LAZY, WORLD_PRESENT, WORLD_COW, WORLD_PROTECTED, WORLD_GONE]
                 let count = random.oneIn(4) ? 1 + random.below(40) : 1
-                world.host(UInt64(first), UInt64(count), states[random.below(states.count)])
+                world.host(UInt64(first), pages: UInt64(count), states[random.below(states.count)])
             default: access(world, model, &random)
             }
             if world.w.pointee.stale != 0 {

@@ -71,7 +71,7 @@ import Testing
             world.access(0, gfn, write: true)
             world.access(1, gfn)
         }
-        world.host(2, 3, state)
+        world.host(2, pages: 3, state)
         #expect(world.w.pointee.stale == 0)
         for gfn in 16..<32 as Range<UInt64> { #expect(world.lookup(gfn).isPresent == !(18..<21).contains(gfn)) }
         let after = world.access(1, 18)
@@ -83,7 +83,7 @@ import Testing
     @Test func takingWhatNoGuestHasCostsNoFlush() {
         let world = world()
         world.access(0, 16)
-        world.host(300, 20, WORLD_PRESENT)  // no slot's
+        world.host(300, pages: 20, WORLD_PRESENT)  // no slot's
         world.host(5, WORLD_PRESENT)  // a slot's, not mapped
         #expect(world.w.pointee.kicks == 0)
         world.host(0, WORLD_PRESENT)

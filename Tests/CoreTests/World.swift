@@ -55,7 +55,7 @@ final class World {
     func frame(_ page: Int) -> UInt64 { w.pointee.page[page].pfn }
     func state(_ page: Int) -> world_page_state { w.pointee.page[page].state }
 
-    func host(_ page: UInt64, _ count: UInt64 = 1, _ state: world_page_state) {
+    func host(_ page: UInt64, pages count: UInt64 = 1, _ state: world_page_state) {
         world_host_set(w, page, count, state)
     }
 

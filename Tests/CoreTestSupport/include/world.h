@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * A host that takes its pages back, and processors that cache translations: what guest memory must be right against. Frames
+ * of the host have numbers, never used twice, and no contents: an access tells which frame it reached. Single-threaded; races are
+ * played at the points where they can happen.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "vcpu.h"
+
+#define WORLD_HVA 0x7f0000000000ull /* of the VMM's page 0 */
+#define WORLD_PAGES 2048            /* of the VMM */
+#define WORLD_GFNS 8192             /* of the guest that accesses may name */
+#define WORLD_FRAMES (1u << 18)
+#define WORLD_VCPUS 2
+#define WORLD_CPUS 2
+
+enum world_page_state {
+	WORLD_LAZY,      /* gets a frame when touched */
+	WORLD_PRESENT,
+	WORLD_COW,       /* present, shared: a write gets a frame of its own */
+	WORLD_PROTECTED, /* present, never writable */
+	WORLD_GONE,      /* unmapped */
+};
+
+struct world_page {
+	enum world_page_state state;
+	u64 pfn; /* present ones */
+};
+
+/* What happens right after the core has taken a reference to a page, before it maps it. */
+enum world_race {
+	WORLD_RACE_NONE,
+	WORLD_RACE_REPLACED, /* the host has put another frame there */
+	WORLD_RACE_BEGUN,    /* the host has begun to take it away, and is not done */
+	WORLD_RACE_SLOT,     /* `race_region` is set */
+};
+
+struct world_cpu {
+	u64 entry[WORLD_GFNS];        /* combined mappings, 0: none */
+	u64 *table[WORLD_GFNS / 512]; /* cached level-1 tables, NULL: none */
+};
+
+struct world {
+	struct lkx_hw hw; /* first: world_of */
+	struct lkx_vm vm;
+	struct lkx_vmx_caps caps;
+	struct lkx_vcpu vcpu[WORLD_VCPUS];
+	u32 on[WORLD_VCPUS]; /* the CPU of each */
+	struct world_cpu *cpu; /* WORLD_CPUS of them */
+	u32 current_cpu;
+
+	struct world_page *page; /* WORLD_PAGES of them */
+	bool *free;              /* WORLD_FRAMES of them: taken back */
+	u64 frames;
+	u64 sequence, in_progress, start, end;
+	u64 references;          /* of plat_page_get, not put yet */
+
+	enum world_race race;
+	struct kvm_userspace_memory_region race_region;
+	u64 replace_at_kick;     /* VMM page + 1: the host replaces it as the next kick begins */
+
+	/* Faults of the core to be shown to be noticed. */
+	bool ignore_retry, ignore_kicks, ignore_invept;
+
+	u32 warnings, invepts, invept_global, invvpids, kicks, dirtied;
+	u32 stale;               /* times that a running guest still reached what the host had taken back */
+};
+
+static inline struct world *world_of(struct lkx_hw *hw)
+{
+	return (struct world *)hw;
+}
+
+/* abort() where memory runs out. */
+struct world *world_create(bool access_dirty, bool invept_single);
+/* Frees all; how many pages and objects the core left behind. */
+u64 world_destroy(struct world *w);
+
+/* KVM_SET_USER_MEMORY_REGION. */
+int world_set_region(struct world *w, u32 slot, u32 flags, u64 gpa, u64 bytes, u64 hva);
+
+/* The host makes `count` pages from `first` on so, giving up the frames they had. Where that is WORLD_COW, frames stay. */
+void world_host_set(struct world *w, u64 first, u64 count, enum world_page_state state);
+/* Its two halves, for what lies between. */
+void world_invalidate_begin(struct world *w, u64 first, u64 count);
+void world_invalidate_end(struct world *w);
+
+/*
+ * vCPU `index` reads or writes guest frame `gfn`, as often as that exits for a page fault. 0 and `*pfn`; 1: MMIO; -errno of lkx_tdp_map,
+ * -EAGAIN after five tries in a row. *faults: exits it took.
+ */
+int world_access(struct world *w, u32 index, u64 gfn, bool write, u64 *pfn, u32 *faults);
+/* The vCPU goes on, on another CPU. */
+void world_move(struct world *w, u32 index, u32 cpu);
+
+/* As vm->ept's functions, with the lock. */
+bool world_map(struct world *w, u64 gfn, u64 pfn, u64 access);
+bool world_zap(struct world *w, u64 gfn, u64 npages, bool keep_tables);
+u64 world_lookup(struct world *w, u64 gfn, int *level);
+
+#endif

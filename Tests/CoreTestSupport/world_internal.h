@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef WORLD_INTERNAL_H
+#define WORLD_INTERNAL_H
+
+#include "hw.h"
+#include "world.h"
+
+extern const struct hw_ops world_processor;  /* world_processor.c */
+extern const struct plat_ops world_platform; /* world_platform.c */
+
+u64 world_new_frame(struct world *w);
+/* Counts what guests that run now still reach though the host took it back. */
+void world_check_stale(struct world *w);
+
+#endif

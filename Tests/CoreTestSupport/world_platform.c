@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "world_internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static void play_race(struct world *w, u64 index)
+{
+	enum world_race race = w->race;
+	struct kvm_userspace_memory_region *r = &w->race_region;
+
+	w->race = WORLD_RACE_NONE;
+	switch (race) {
+	case WORLD_RACE_NONE:
+		break;
+	case WORLD_RACE_REPLACED:
+		world_host_set(w, index, 1, WORLD_PRESENT);
+		break;
+	case WORLD_RACE_BEGUN:
+		world_invalidate_begin(w, index, 1);
+		break;
+	case WORLD_RACE_SLOT:
+		if (world_set_region(w, r->slot, r->flags, r->guest_phys_addr, r->memory_size, r->userspace_addr))
+			abort();
+		break;
+	}
+}
+
+static void must_be_unlocked(struct world *w, const char *what)
+{
+	if (!w->vm.ept.lock.taken)
+		return;
+	w->warnings++;
+	fprintf(stderr, "%s with ept.lock held\n", what);
+}
+
+static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page)
+{
+	struct world *w = world_of(vm->hw);
+	u64 index = (hva - WORLD_HVA) / 4096;
+	struct world_page *p = &w->page[index];
+
+	must_be_unlocked(w, "plat_page_get");
+	if (hva < WORLD_HVA || index >= WORLD_PAGES || p->state == WORLD_GONE || (write && p->state == WORLD_PROTECTED))
+		return -EFAULT;
+	if (p->state == WORLD_LAZY)
+		*p = (struct world_page){ WORLD_PRESENT, world_new_frame(w) };
+	/* Breaking copy-on-write is itself an invalidation that the core must notice. */
+	if (write && p->state == WORLD_COW)
+		world_host_set(w, index, 1, WORLD_PRESENT);
+	page->pfn = p->pfn;
+	page->writable = p->state == WORLD_PRESENT && (write || want_writable);
+	page->ref = page;
+	w->references++;
+	play_race(w, index);
+	return 0;
+}
+
+static void page_put(struct lkx_vm *vm, struct plat_page *page, bool dirtied)
+{
+	struct world *w = world_of(vm->hw);
+
+	w->references--;
+	w->dirtied += dirtied;
+	if (page->ref != page)
+		abort();
+}
+
+static u64 mmu_begin(struct lkx_vm *vm)
+{
+	return world_of(vm->hw)->sequence;
+}
+
+static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
+{
+	struct world *w = world_of(vm->hw);
+
+	if (!w->vm.ept.lock.taken)
+		abort();
+	if (w->ignore_retry)
+		return false;
+	return (w->in_progress && hva >= w->start && hva < w->end) || w->sequence != seq;
+}
+
+static bool slots_locked(struct lkx_vm *vm)
+{
+	(void)vm;
+	return true;
+}
+
+static void kick_guests(struct lkx_vm *vm)
+{
+	struct world *w = world_of(vm->hw);
+	u64 replace = w->replace_at_kick;
+	u32 i;
+
+	w->kicks++;
+	must_be_unlocked(w, "plat_kick_guests");
+	w->replace_at_kick = 0;
+	if (replace)
+		world_host_set(w, replace - 1, 1, WORLD_PRESENT);
+	for (i = 0; i < WORLD_VCPUS && !w->ignore_kicks; i++)
+		w->vcpu[i].mode = LKX_OUTSIDE_GUEST;
+}
+
+static void warn(struct lkx_hw *hw, const char *condition, const char *file, int line)
+{
+	world_of(hw)->warnings++;
+	fprintf(stderr, "%s:%d: must never hold: %s\n", file, line, condition);
+}
+
+const struct plat_ops world_platform = {
+	.page_get = page_get,
+	.page_put = page_put,
+	.mmu_begin = mmu_begin,
+	.mmu_retry = mmu_retry,
+	.slots_locked = slots_locked,
+	.kick_guests = kick_guests,
+	.warn = warn,
+};

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * Translation as SDM vol. 3, chapter 28 has it, and caching as widely as it allows: every translation used stays until INVEPT, or until an
+ * EPT violation on its own address; so do pointers to tables.
+ */
+#include "world_internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TRIES 5
+
+static u64 load(struct world *w, u64 *entry, int level)
+{
+	u64 e = plat_load64(entry);
+	/* Bits that are reserved, or that would be another thing than write-back: an EPT misconfiguration. */
+	u64 wrong = level > 1 ? 0xf8 : 0x80;
+
+	if (!(e & 7))
+		return e;
+	if ((e & wrong) || (e & 3) == 2 || !(e & 1) || (level == 1 && (e & 0x38) != 0x30)) {
+		fprintf(stderr, "EPT misconfiguration: entry %#llx at level %d\n", e, level);
+		abort();
+	}
+	if (w->vm.ept.eptp & EPTP_ACCESS_DIRTY)
+		__atomic_fetch_or(entry, EPT_ACCESSED, __ATOMIC_SEQ_CST);
+	return e;
+}
+
+/* The leaf for gfn, with what is cached of the way; 0: not present. */
+static u64 walk(struct world *w, struct world_cpu *cpu, u64 gfn, bool write)
+{
+	u64 *table = cpu->table[gfn / 512], *entry, e;
+	int level;
+
+	if (!table) {
+		table = plat_virt(&w->hw, w->vm.ept.eptp & EPT_ADDRESS);
+		for (level = 4; level > 1; level--) {
+			e = load(w, &table[(gfn >> (9 * (level - 1))) % 512], level);
+			if (!(e & 7))
+				return 0;
+			table = plat_virt(&w->hw, e & EPT_ADDRESS);
+		}
+		cpu->table[gfn / 512] = table;
+	}
+	entry = &table[gfn % 512];
+	e = load(w, entry, 1);
+	if (write && (e & EPT_WRITE) && (w->vm.ept.eptp & EPTP_ACCESS_DIRTY))
+		__atomic_fetch_or(entry, EPT_DIRTY, __ATOMIC_SEQ_CST);
+	return e & 7 ? e : 0;
+}
+
+/* One attempt: true with *pfn, or an EPT violation with its qualification. */
+static bool translate(struct world *w, struct world_cpu *cpu, u64 gfn, bool write, u64 *pfn, u64 *qualification)
+{
+	u64 e = cpu->entry[gfn];
+
+	if (!e || (write && !(e & EPT_WRITE)))
+		e = walk(w, cpu, gfn, write);
+	if (!e || (write && !(e & EPT_WRITE))) {
+		cpu->entry[gfn] = 0;
+		cpu->table[gfn / 512] = NULL;
+		*qualification = (write ? EPT_VIOLATION_WRITE : EPT_VIOLATION_READ) | (e & 7) << EPT_VIOLATION_RWX_SHIFT;
+		return false;
+	}
+	cpu->entry[gfn] = e;
+	*pfn = (e & EPT_ADDRESS) / 4096;
+	return true;
+}
+
+int world_access(struct world *w, u32 index, u64 gfn, bool write, u64 *pfn, u32 *faults)
+{
+	struct lkx_vcpu *v = &w->vcpu[index];
+	struct lkx_memslot slot;
+	u64 q;
+	int err;
+
+	if (gfn >= WORLD_GFNS)
+		abort();
+	for (*faults = 0; *faults < TRIES; (*faults)++) {
+		w->current_cpu = w->on[index];
+		if (v->mode != LKX_IN_GUEST) {
+			plat_store32(&v->mode, LKX_IN_GUEST);
+			plat_mb();
+			lkx_tlb_sync(v);
+		}
+		if (translate(w, &w->cpu[w->on[index]], gfn, write, pfn, &q))
+			return 0;
+		v->mode = LKX_OUTSIDE_GUEST;
+		if (!lkx_memslot_find(&w->vm, gfn, &slot))
+			return 1;
+		err = lkx_tdp_map(v, gfn * 4096, q, &slot);
+		if (err && err != -EAGAIN)
+			return err;
+	}
+	return -EAGAIN;
+}
+
+/* May a guest still reach what `e` says, as the host sees it? */
+static bool is_stale(struct world *w, u64 e)
+{
+	u64 pfn = (e & EPT_ADDRESS) / 4096;
+	u32 i;
+
+	if (w->free[pfn])
+		return true;
+	for (i = 0; i < WORLD_PAGES && (e & EPT_WRITE); i++) {
+		if ((w->page[i].state == WORLD_COW || w->page[i].state == WORLD_PROTECTED) && w->page[i].pfn == pfn)
+			return true;
+	}
+	return false;
+}
+
+void world_check_stale(struct world *w)
+{
+	u32 i, gfn;
+
+	for (i = 0; i < WORLD_VCPUS; i++) {
+		if (w->vcpu[i].mode != LKX_IN_GUEST)
+			continue;
+		for (gfn = 0; gfn < WORLD_GFNS; gfn++) {
+			u64 e = w->cpu[w->on[i]].entry[gfn];
+
+			if (e && is_stale(w, e))
+				w->stale++;
+		}
+	}
+}
+
+static void invept(struct lkx_hw *hw, u64 type, u64 eptp)
+{
+	struct world *w = world_of(hw);
+
+	w->invepts++;
+	if (type == INVEPT_GLOBAL)
+		w->invept_global++;
+	else if (type != INVEPT_SINGLE || eptp != w->vm.ept.eptp)
+		abort();
+	if (!w->ignore_invept)
+		memset(&w->cpu[w->current_cpu], 0, sizeof(w->cpu[0]));
+}
+
+/* Clears combined mappings too, but what INVEPT is needed for must not be hidden by it: here it clears nothing. */
+static void invvpid(struct lkx_hw *hw, u64 type, u16 vpid, u64 gla)
+{
+	if (type != INVVPID_SINGLE || !vpid || gla)
+		abort();
+	world_of(hw)->invvpids++;
+}
+
+static void cpuid(struct lkx_hw *hw, u32 leaf, u32 sub, u32 out[4])
+{
+	(void)hw;
+	(void)sub;
+	memset(out, 0, 4 * sizeof(u32));
+	if (leaf == 0x80000000)
+		out[0] = 0x80000008;
+	else if (leaf == 0x80000008)
+		out[0] = 0x3028; /* 40 bits of physical addresses, 48 of linear ones */
+}
+
+const struct hw_ops world_processor = {
+	.invept = invept,
+	.invvpid = invvpid,
+	.cpuid = cpuid,
+};
