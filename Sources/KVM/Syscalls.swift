@@ -47,13 +47,14 @@ enum Syscalls {
 
     @unsafe static func armKick(
         _ milliseconds: UInt64, _ flag: UnsafeMutablePointer<UInt8>
-    ) -> Result<UInt, Errno> {
-        var timer: UInt = 0
-        let error = unsafe lkx_sys_kick_arm(milliseconds, flag, &timer)
-        return error < 0 ? .failure(Errno(rawValue: -error)) : .success(timer)
+    ) -> Result<OpaquePointer, Errno> {
+        var kick: OpaquePointer?
+        let error = unsafe lkx_sys_kick_arm(milliseconds, flag, &kick)
+        guard error == 0, let armed = unsafe kick else { return unsafe .failure(Errno(rawValue: -error)) }
+        return unsafe .success(armed)
     }
 
-    static func disarmKick(_ timer: UInt) { lkx_sys_kick_disarm(timer) }
+    @unsafe static func disarmKick(_ kick: OpaquePointer) { unsafe lkx_sys_kick_disarm(kick) }
 
     static func errnoName(_ number: Int32) -> String? {
         guard let name = unsafe lkx_sys_errno_name(number) else { return nil }

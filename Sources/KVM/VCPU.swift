@@ -3,7 +3,7 @@ public import CKVMABI
 import KVMABI
 
 /// A virtual processor. Use it on one thread at a time.
-public struct VCPU: ~Copyable {
+@safe public struct VCPU: ~Copyable {
     /// How a KVM_RUN ended.
     public enum RunResult: Equatable, Sendable {
         /// The guest did what user space has to see to: look at `runPage.exit`.
@@ -16,7 +16,7 @@ public struct VCPU: ~Copyable {
     public let runPage: RunPage
     let file: DeviceFile
     private let kept: DeviceFile?
-    private var kick: UInt?
+    @unsafe private var kick: OpaquePointer?
 
     init(id: UInt32, file: consuming DeviceFile, kept: consuming DeviceFile?, runPageSize: Int) throws(KVMError) {
         self.id = id
@@ -26,7 +26,7 @@ public struct VCPU: ~Copyable {
     }
 
     deinit {
-        if let kick { Syscalls.disarmKick(kick) }
+        if let kick = unsafe kick { unsafe Syscalls.disarmKick(kick) }
     }
 
     /// Runs the guest until it needs user space. KVM_RUN
@@ -45,14 +45,14 @@ public struct VCPU: ~Copyable {
     public mutating func armKick(milliseconds: UInt64) throws(KVMError) {
         disarmKick()
         switch unsafe Syscalls.armKick(milliseconds, runPage.immediateExitFlag) {
-        case .success(let timer): kick = timer
+        case .success(let timer): unsafe kick = timer
         case .failure(let errno): throw KVMError(operation: "timer_create", errno: errno)
         }
     }
 
     public mutating func disarmKick() {
-        if let kick { Syscalls.disarmKick(kick) }
-        kick = nil
+        if let kick = unsafe kick { unsafe Syscalls.disarmKick(kick) }
+        unsafe kick = nil
     }
 
     /// KVM_GET_REGS

@@ -116,7 +116,8 @@ struct DeviceTests {
             let ended = try vcpu.run()
             #expect(ended.result == .interrupted)
             #expect(Host.nanoseconds - start >= 40_000_000)
-            #expect(vcpu.runPage.immediateExit)
+            let flag = vcpu.runPage.immediateExit
+            #expect(flag)
             vcpu.disarmKick()
         }
     }

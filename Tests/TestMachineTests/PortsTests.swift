@@ -38,7 +38,7 @@ struct PortsTests {
     }
 
     @Test func loads() {
-        #expect(Ports.load(0x1234, count: 2) == [0x34 ^ 0x12 ^ 0x5a, 0x35 ^ 0x12 ^ 0x5a])
-        #expect(Ports.load(UInt64.max, count: 2) == [0xff ^ 0xff ^ 0x5a, 0x5a])
+        #expect(Ports.load(0x1234, count: 2) == [0x7c, 0x7d])
+        #expect(Ports.load(UInt64.max, count: 2) == [0x5a, 0x5a])
     }
 }

@@ -38,14 +38,17 @@ static inline uint64_t lkx_sys_ticks(void)
 /* ioctl(KVM_RUN) with its cost in ticks of the TSC: 0, or -errno. Never retried: EINTR is the kick. */
 long lkx_sys_run(int fd, unsigned long request, uint64_t *ticks);
 
+struct lkx_sys_kick;
+
 /*
  * A timer that ends this thread's KVM_RUN: when `milliseconds` have passed, and every 20 ms after that, the
  * thread gets a signal whose handler stores 1 to *immediate_exit. A signal between the last look at the
  * flag and KVM_RUN is thus not lost, and a run that clears the flag is kicked again.
- * Arm and disarm on the thread that runs the vCPU. 0 and the timer in *timer, or -errno.
+ * Arm and disarm on the thread that runs the vCPU; the signal is unblocked between.
+ * 0 and the timer in *kick, or -errno.
  */
-int lkx_sys_kick_arm(uint64_t milliseconds, uint8_t *immediate_exit, uintptr_t *timer);
-void lkx_sys_kick_disarm(uintptr_t timer);
+int lkx_sys_kick_arm(uint64_t milliseconds, uint8_t *immediate_exit, struct lkx_sys_kick **kick);
+void lkx_sys_kick_disarm(struct lkx_sys_kick *kick);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t lkx_sys_now(void);
