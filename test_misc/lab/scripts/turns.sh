@@ -7,9 +7,10 @@
 ROUNDS=20
 # The first rounds fill caches that stay; from then on nothing may grow.
 WARM=4
-# Allowed growth of the 16 rounds after that (128 KiB and 32 KiB are 8 KiB and 2 KiB a round).
-FREE_KIB=128
-SLAB_KIB=32
+# Allowed growth in the 16 rounds after that, and 96 VMs of LiKeX. Stock KVM alone, measured the same way, moves by
+# 150 and 30 KiB: one page lost per VM, or half a KiB of slab objects, shows up.
+FREE_KIB=320
+SLAB_KIB=48
 
 fail() { echo "turns: round $round: $*" >&2; exit 1; }
 
@@ -25,7 +26,7 @@ take_turns() {
 	stock
 	modprobe likex || fail "likex does not load"
 	[ -c /dev/rust_kvm ] || fail "likex is loaded, but there is no /dev/rust_kvm"
-	prints_4 test_misc /dev/rust_kvm
+	for again in 1 2 3 4 5; do prints_4 test_misc /dev/rust_kvm; done
 	stock
 	prints_4 likex test-vm --device /dev/rust_kvm
 	stock
