@@ -47,13 +47,6 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
         // The module's portable core, compiled from the module's own sources for a simulated processor.
-        .target(name: "CLikexHW", cSettings: [.headerSearchPath("../../kmod/core")] + coreWarnings),
-        .target(
-            name: "CLikexCore", dependencies: ["CLikexHW"], path: "kmod/core", publicHeadersPath: ".",
-            cSettings: [.headerSearchPath("../include")] + coreWarnings),
-        .target(
-            name: "CoreTestSupport", dependencies: ["CLikexCore", "CLikexHW"], path: "Tests/CoreTestSupport",
-            cSettings: coreWarnings),
 
         .target(name: "CABITables", path: "Tests/CABITables"),
         .testTarget(
@@ -61,8 +54,7 @@ let package = Package(
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
-        .testTarget(name: "likexTests", dependencies: ["likex", "KVM"], swiftSettings: strict),
-        .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
+        .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
     ],
     cLanguageStandard: .gnu11
 )

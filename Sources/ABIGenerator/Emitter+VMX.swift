@@ -9,10 +9,13 @@ extension Emitter {
         let accesses = ["RW": "readWrite", "RO": "readOnly"]
         for row in table.rows {
             if widths[row.columns[2]] == nil {
-                throw TableError(file: table.file, line: row.line, message: "width '\(row.columns[2])' is none of 16, 32, 64, NATURAL")
+                throw TableError(
+                    file: table.file, line: row.line,
+                    message: "width '\(row.columns[2])' is none of 16, 32, 64, NATURAL")
             }
             if accesses[row.columns[3]] == nil {
-                throw TableError(file: table.file, line: row.line, message: "access '\(row.columns[3])' is neither RW nor RO")
+                throw TableError(
+                    file: table.file, line: row.line, message: "access '\(row.columns[3])' is neither RW nor RO")
             }
         }
         let extra = """

@@ -15,7 +15,8 @@ public struct Emitter: Sendable {
     /// The Swift source made of the table's text.
     public func swift(from text: String) throws(TableError) -> String {
         let rows = try Table(text: text, file: table, macro: macro, columns: columns, more: more)
-        return "// Made by generate-abi of kmod/include/tables/\(table): edit the table, not this.\n\n" + (try body(rows))
+        return "// Made by generate-abi of kmod/include/tables/\(table): edit the table, not this.\n\n"
+            + (try body(rows))
     }
 }
 

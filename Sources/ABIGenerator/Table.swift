@@ -54,7 +54,12 @@ public struct Table: Equatable, Sendable {
         var rest = line
         while let first = rest.first {
             if inComment {
-                if rest.hasPrefix("*/") { inComment = false; rest = rest.dropFirst(2) } else { rest = rest.dropFirst() }
+                if rest.hasPrefix("*/") {
+                    inComment = false
+                    rest = rest.dropFirst(2)
+                } else {
+                    rest = rest.dropFirst()
+                }
             } else if rest.hasPrefix("/*") {
                 inComment = true
                 rest = rest.dropFirst(2)

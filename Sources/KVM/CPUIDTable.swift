@@ -22,7 +22,7 @@ public struct CPUIDTable: Sendable {
             do throws(KVMError) {
                 self = try Self(.getSupportedCpuid, file, room: room)
                 return
-            } catch where error.errno == .listTooBig && room < 1024 {
+            } catch  where error.errno == .listTooBig && room < 1024 {
                 room *= 2
             }
         }

@@ -57,7 +57,8 @@ extension KVMError {
             return "there is no such device: load its module (insmod likex.ko for /dev/rust_kvm, "
                 + "modprobe kvm-intel for /dev/kvm), or name another with --device"
         case .permissionDenied, .operationNotPermitted:
-            return "you may not open it: run as root, or join the group that owns it (ls -l \(path); usermod -aG kvm $USER)"
+            return
+                "you may not open it: run as root, or join the group that owns it (ls -l \(path); usermod -aG kvm $USER)"
         case .noDevice, .noSuchDeviceOrAddress:
             return "the device file is there but no module serves it: load its module"
         case .busy:

@@ -23,7 +23,7 @@ public enum MSRList {
                 try file.call(.getMsrIndexList, bytes: &bytes)
                 let count = min(Int(FlexibleArray.count(bytes)), room)
                 return FlexibleArray.list(bytes, header: MemoryLayout<kvm_msr_list>.size, count: count)
-            } catch where error.errno == .listTooBig && room < 4096 {
+            } catch  where error.errno == .listTooBig && room < 4096 {
                 // The kernel wrote how many there are.
                 room = max(room * 2, Int(FlexibleArray.count(bytes)))
             }

@@ -67,7 +67,9 @@ public struct RunPage: ~Copyable {
         case .internalError:
             let error = unsafe run.pointee.internal
             let count = min(Int(error.ndata), 16)
-            let data = unsafe withUnsafeBytes(of: error.data) { unsafe [UInt64]($0.bindMemory(to: UInt64.self).prefix(count)) }
+            let data = unsafe withUnsafeBytes(of: error.data) {
+                unsafe [UInt64]($0.bindMemory(to: UInt64.self).prefix(count))
+            }
             return .internalError(suberror: error.suberror, data: data)
         default: return .other(number)
         }

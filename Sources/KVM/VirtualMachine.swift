@@ -28,10 +28,11 @@ public struct VirtualMachine: ~Copyable {
             memory_size: UInt64(slot.count), userspace_addr: slot.host.rawValue)
         do throws(KVMError) {
             try file.call(.setUserMemoryRegion, &region)
-        } catch where personality == .oneFile && [.invalidArgument, .notATypewriter].contains(error.errno) {
+        } catch  where personality == .oneFile && [.invalidArgument, .notATypewriter].contains(error.errno) {
             throw KVMError(
                 operation: error.operation, errno: error.errno,
-                meaning: "unless the device is LiKeX's, it takes a VM's ioctls on the VM's own file only, not all on one")
+                meaning:
+                    "unless the device is LiKeX's, it takes a VM's ioctls on the VM's own file only, not all on one")
         }
         slots.append(slot)
     }

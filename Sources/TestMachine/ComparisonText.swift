@@ -47,7 +47,8 @@ public struct ComparisonText {
 
     private func exitLines(_ one: Outcome, _ other: Outcome) -> [String] {
         var table = TextTable(
-            ["exit", comparison.left.device, "ticks", comparison.right.device, "ticks", ""], [.right, .left, .right, .left, .right])
+            ["exit", comparison.left.device, "ticks", comparison.right.device, "ticks", ""],
+            [.right, .left, .right, .left, .right])
         let count = max(one.exits.count, other.exits.count)
         for index in 0..<min(count, exitLimit) {
             let mine = index < one.exits.count ? one.exits[index] : nil

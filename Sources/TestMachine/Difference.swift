@@ -33,7 +33,8 @@ public struct Difference: Equatable, Encodable, Sendable {
                 let bytes = slot.read(at: address, count: min(8, slot.count - offset)) ?? []
                 return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
             }
-            found.append(Difference(what: "memory of slot \(one.slot) at \(address)", left: text(one), right: text(other)))
+            found.append(
+                Difference(what: "memory of slot \(one.slot) at \(address)", left: text(one), right: text(other)))
         }
         return found
     }

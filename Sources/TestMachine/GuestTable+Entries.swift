@@ -16,11 +16,12 @@ struct GuestEntry: Decodable {
     let memory: [MemoryEntry]?
     let requires: [String]?
     let expect: ExpectEntry?
-    let exit_limit: JSONNumber?
+    let exitLimit: JSONNumber?
     let timeout: Double?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, about, mode, load, entry, pagetables, registers, memory, requires, expect, exit_limit, timeout
+        case name, about, mode, load, entry, pagetables, registers, memory, requires, expect, timeout
+        case exitLimit = "exit_limit"
     }
 
     init(from decoder: any Decoder) throws {
@@ -36,7 +37,7 @@ struct GuestEntry: Decodable {
         memory = try values.decodeIfPresent([MemoryEntry].self, forKey: .memory)
         requires = try values.decodeIfPresent([String].self, forKey: .requires)
         expect = try values.decodeIfPresent(ExpectEntry.self, forKey: .expect)
-        exit_limit = try values.decodeIfPresent(JSONNumber.self, forKey: .exit_limit)
+        exitLimit = try values.decodeIfPresent(JSONNumber.self, forKey: .exitLimit)
         timeout = try values.decodeIfPresent(Double.self, forKey: .timeout)
     }
 
@@ -60,7 +61,7 @@ struct GuestEntry: Decodable {
             let all = CPUIDFeature.all.map(\.name).joined(separator: " ")
             throw .settings("guest \(name): it requires \"\(feature)\", which is none of: \(all)")
         }
-        if let exit_limit { guest.exitLimit = Int(clamping: exit_limit.value) }
+        if let exitLimit { guest.exitLimit = Int(clamping: exitLimit.value) }
         if let timeout { guest.timeout = timeout }
         if let expect {
             var expectation = Expectation(end: expect.end)

@@ -10,7 +10,8 @@ public struct Machine: ~Copyable {
 
     /// Makes the machine, its memory filled, the program loaded, the registers set.
     public init(
-        _ guest: Guest, image: [UInt8], on system: borrowing System, _ personality: Personality = .kvm, cpuid: CPUIDTable
+        _ guest: Guest, image: [UInt8], on system: borrowing System, _ personality: Personality = .kvm,
+        cpuid: CPUIDTable
     ) throws(MachineError) {
         let path = system.path
         let slots = try Self.memory(guest, image: image)

@@ -8,7 +8,8 @@ enum StartState {
     static func set(_ registers: inout kvm_sregs, _ guest: Guest) {
         switch guest.mode {
         case .real16:
-            setSegments(&registers, code: segment(type: codeType, limit: 0xffff), data: segment(type: dataType, limit: 0xffff))
+            setSegments(
+                &registers, code: segment(type: codeType, limit: 0xffff), data: segment(type: dataType, limit: 0xffff))
         case .protected32:
             setFlat(&registers) { $0.db = 1 }
             registers.cr0 |= cr0PE

@@ -31,11 +31,14 @@ struct Compare: ParsableCommand {
     @Flag(help: "Print one JSON object instead.")
     var json = false
 
-    private var devicePaths: [String] { devices.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    private var devicePaths: [String] {
+        devices.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
 
     func validate() throws {
         guard devicePaths.count == 2, !devicePaths.contains("") else {
-            throw ValidationError("--devices is '\(devices)': give two paths with a comma between, /dev/kvm,/dev/rust_kvm")
+            throw ValidationError(
+                "--devices is '\(devices)': give two paths with a comma between, /dev/kvm,/dev/rust_kvm")
         }
     }
 

@@ -7,7 +7,12 @@ enum Console {
     static let isTerminal = isatty(1) == 1
     static let isErrorTerminal = isatty(2) == 1
 
-    enum Colour: String { case red = "31", green = "32", yellow = "33", bold = "1" }
+    enum Colour: String {
+        case red = "31"
+        case green = "32"
+        case yellow = "33"
+        case bold = "1"
+    }
 
     /// Text in a colour where standard output is a terminal and NO_COLOR isn't set.
     static func coloured(_ text: String, _ colour: Colour) -> String {

@@ -5,7 +5,8 @@ import TestMachine
 
 /// Which device, and how its files are used.
 struct DeviceOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The device (default: /dev/rust_kvm if there is one, else /dev/kvm).", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The device (default: /dev/rust_kvm if there is one, else /dev/kvm).", valueName: "path"))
     var device: String?
 
     @Flag(help: "LiKeX's way: every ioctl on the one file of the device. Only /dev/rust_kvm has it.")

@@ -38,13 +38,15 @@ struct Run: ParsableCommand {
         options.apply(to: &file.guest)
         let guest = file.guest
         if check, guest.expectation == nil {
-            throw MachineError.settings("\(path): --check needs guests.json beside it to have \"expect\" for \(guest.name)")
+            throw MachineError.settings(
+                "\(path): --check needs guests.json beside it to have \"expect\" for \(guest.name)")
         }
         let system = try device.open()
         let cpuid = try system.guestCPUID()
         let missing = guest.missingFeatures(in: cpuid)
         guard missing.isEmpty else {
-            Console.error("likex: \(guest.name) is skipped: \(system.path) doesn't offer \(missing.joined(separator: ", "))")
+            Console.error(
+                "likex: \(guest.name) is skipped: \(system.path) doesn't offer \(missing.joined(separator: ", "))")
             return
         }
         var machine = try Machine(guest, image: file.image, on: system, device.personality, cpuid: cpuid)

@@ -25,7 +25,9 @@ struct RunText {
         let exits = outcome.exitCounts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         let counts = exits.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
         table.add(["exits", "\(outcome.exits.count)" + (counts.isEmpty ? "" : ": \(counts)")])
-        table.add(["cost", "\(grouped(outcome.ticks)) ticks, median \(outcome.medianTicks().map(grouped) ?? "-") an exit"])
+        table.add([
+            "cost", "\(grouped(outcome.ticks)) ticks, median \(outcome.medianTicks().map(grouped) ?? "-") an exit",
+        ])
         for part in outcome.state { table.add([part.name, part.value]) }
         for slot in outcome.slots {
             table.add(["slot \(slot.slot)", "\(slot.base)-\(slot.last) digest \(hex(FNV1a.digest(slot)))"])
@@ -35,7 +37,9 @@ struct RunText {
 
     private func printTrace() {
         var table = TextTable(["exit", "", "ticks"], [.right, .left, .right])
-        for (index, exit) in outcome.exits.enumerated() { table.add(["\(index)", exit.description, grouped(exit.ticks)]) }
+        for (index, exit) in outcome.exits.enumerated() {
+            table.add(["\(index)", exit.description, grouped(exit.ticks)])
+        }
         table.lines(indent: 2).forEach(Console.print)
     }
 

@@ -48,16 +48,25 @@ struct GuestTableTests {
     @Test(
         "what is wrong is said with its place",
         arguments: [
-            (#"{"guests": [{"name": "x", "mode": "real8"}]}"#, "guest x: mode \"real8\" is none of real16, protected32, long64"),
+            (
+                #"{"guests": [{"name": "x", "mode": "real8"}]}"#,
+                "guest x: mode \"real8\" is none of real16, protected32, long64"
+            ),
             (#"{"guests": [{"name": "x", "registers": {"cr3": 1}}]}"#, "guest x: register \"cr3\" is none of: rax"),
-            (#"{"guests": [{"name": "x", "requires": ["magic"]}]}"#, "guest x: it requires \"magic\", which is none of"),
+            (
+                #"{"guests": [{"name": "x", "requires": ["magic"]}]}"#,
+                "guest x: it requires \"magic\", which is none of"
+            ),
             (#"{"guests": [{"name": "x", "load": "0xzz"}]}"#, "guests.[0].load: not a number"),
             (#"{"guests": [{"name": "x", "load": -1}]}"#, "guests.[0].load: not a number"),
             (#"{"guests": [{"name": "x", "lod": 1}]}"#, "guests.[0]: \"lod\" is none of: name"),
             (#"{"guests": [{"about": "x"}]}"#, "guests.[0]: \"name\" is missing"),
             (#"{"guests": [{"name": "x", "expect": {}}]}"#, "guests.[0].expect: \"end\" is missing"),
             (#"{"guests": [{"name": "x"}, {"name": "x"}]}"#, "two guests are named x"),
-            (#"{"guests": [{"name": "x", "memory": [{"slot": 1, "base": 0}]}]}"#, "guests.[0].memory.[0]: \"size\" is missing"),
+            (
+                #"{"guests": [{"name": "x", "memory": [{"slot": 1, "base": 0}]}]}"#,
+                "guests.[0].memory.[0]: \"size\" is missing"
+            ),
             (
                 #"{"guests": [{"name": "x", "memory": [{"slot": 1, "base": 0, "size": 4096, "fill": 256}]}]}"#,
                 "guest x: slot 1: the fill must be one byte"

@@ -45,13 +45,14 @@ struct OutcomeTests {
         expectation.output = "5\n"
         expectation.registers = [.rax: 6]
         expectation.exits = ["io": 1]
-        #expect(expectation.failures(of: try outcome()) == [
-            "the end is status, expected hlt",
-            "the output is \"4\\n\", expected \"5\\n\"",
-            "the status is 3, expected 4",
-            "rax is 0x5, expected 0x6",
-            "the number of io exits is 0, expected 1",
-        ])
+        #expect(
+            expectation.failures(of: try outcome()) == [
+                "the end is status, expected hlt",
+                "the output is \"4\\n\", expected \"5\\n\"",
+                "the status is 3, expected 4",
+                "rax is 0x5, expected 0x6",
+                "the number of io exits is 0, expected 1",
+            ])
     }
 
     @Test("the same run twice has no differences, whatever it cost")
@@ -73,9 +74,10 @@ struct OutcomeTests {
             #expect($0.slots[0].write([1], at: GuestAddress(0x1803)))
         }
         let found = Difference.between(try outcome(), other)
-        #expect(found.map(\.what) == [
-            "output", "end", "hlt exits", "exit 2", "rax", "gdt", "memory of slot 7 at 0x1803",
-        ])
+        #expect(
+            found.map(\.what) == [
+                "output", "end", "hlt exits", "exit 2", "rax", "gdt", "memory of slot 7 at 0x1803",
+            ])
         #expect(found.last?.left == "00 00 00 00 00 00 00 00")
         #expect(found.last?.right == "01 00 00 00 00 00 00 00")
         #expect(try outcome().stateDigest != other.stateDigest)

@@ -9,11 +9,12 @@ struct TextTableTests {
         var table = TextTable(["name", "ticks", "verdict"], [.left, .right])
         table.add(["a", "1,000", "same"])
         table.add(["longer", "7"])
-        #expect(table.lines() == [
-            "name    ticks  verdict",
-            "a       1,000  same",
-            "longer      7",
-        ])
+        #expect(
+            table.lines() == [
+                "name    ticks  verdict",
+                "a       1,000  same",
+                "longer      7",
+            ])
     }
 
     @Test("a header without text is not shown")

@@ -5,10 +5,14 @@ import Testing
 
 @Suite("likex doctor: what is found and what to do")
 struct CheckupTests {
-    private func facts(vendor: String = "GenuineIntel", vmx: Bool = true, flags: String, vmxFlags: String = "") -> ProcessorFacts {
+    private func facts(vendor: String = "GenuineIntel", vmx: Bool = true, flags: String, vmxFlags: String = "")
+        -> ProcessorFacts
+    {
         ProcessorFacts(
             vendor: vendor, cpuidHasVMX: vmx,
-            cpuinfo: "processor\t: 0\nflags\t\t: \(flags)\nvmx flags\t: \(vmxFlags)\nbugs\t\t:\n\nprocessor\t: 1\nflags\t\t: other\n")
+            cpuinfo:
+                "processor\t: 0\nflags\t\t: \(flags)\nvmx flags\t: \(vmxFlags)\nbugs\t\t:\n\nprocessor\t: 1\nflags\t\t: other\n"
+        )
     }
 
     private func statuses(_ checks: [Checkup]) -> [Checkup.Status] { checks.map(\.status) }
@@ -49,7 +53,8 @@ struct CheckupTests {
         let modules = "kvm_intel 400000 0 - Live 0x0\nlikex_other 1 0 - Live 0x0\n"
         #expect(Checkup.module("kvm_intel", in: modules, load: "x", needed: true).status == .good)
         #expect(Checkup.module("likex", in: modules, load: "x", needed: true).status == .missing)
-        #expect(Checkup.module("likex", in: modules, load: "x", needed: false) == .note("module likex", "not loaded", "x"))
+        #expect(
+            Checkup.module("likex", in: modules, load: "x", needed: false) == .note("module likex", "not loaded", "x"))
     }
 
     @Test func device() {

@@ -23,6 +23,11 @@ enum Program {
         process.standardError = errors
         process.standardInput = FileHandle.nullDevice
         try process.run()
+        // Killed rather than asked to end: a program started from a pool's thread has most signals blocked.
+        let identifier = process.processIdentifier
+        let watchdog = DispatchWorkItem { kill(identifier, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 60, execute: watchdog)
+        defer { watchdog.cancel() }
         // What the command prints here fits in a pipe: one after the other can't block it.
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         let messages = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
@@ -41,7 +46,9 @@ enum Program {
         defer { try? FileManager.default.removeItem(at: directory) }
         let file = directory.appending(path: "guest.bin")
         try Data(bytes).write(to: file)
-        if let table { try table.write(to: directory.appending(path: "guests.json"), atomically: true, encoding: .utf8) }
+        if let table {
+            try table.write(to: directory.appending(path: "guests.json"), atomically: true, encoding: .utf8)
+        }
         return try body(file.path)
     }
 }

@@ -12,7 +12,9 @@ struct UsageTests {
     }
 
     @Test func help() throws {
-        for arguments in [["--help"], ["help", "run"], ["compare", "--help"], ["doctor", "--help"], ["test-vm", "-h"]] {
+        for arguments in [
+            ["--help"], ["help", "run"], ["compare", "--help"], ["doctor", "--help"], ["test-vm", "-h"],
+        ] {
             let result = try arguments.count == 1 ? Program.run(arguments[0]) : Program.run(arguments[0], arguments[1])
             #expect(result.status == 0)
             #expect(result.output.contains("EXAMPLES:"), "\(arguments)")
