@@ -89,14 +89,14 @@ static void set_register(struct lkx_vcpu *v, unsigned int reg, unsigned int byte
 	lkx_set_gpr(v, reg, value & (bytes == 4 ? 0xffffffffull : ~0ull));
 }
 
-/* One element is done: the index register moves, rCX counts. */
-static void advance(struct lkx_vcpu *v, unsigned int index, unsigned int bytes, unsigned int size, bool rep)
+/* `count` elements are done: the index register moves, rCX counts. */
+static void advance(struct lkx_vcpu *v, unsigned int index, unsigned int bytes, unsigned int size, bool rep, u32 count)
 {
 	u64 step = lkx_rflags(v) & RFLAGS_DF ? -(u64)size : size;
 
-	set_register(v, index, bytes, lkx_gpr(v, index) + step);
+	set_register(v, index, bytes, lkx_gpr(v, index) + step * count);
 	if (rep)
-		set_register(v, RCX, bytes, lkx_gpr(v, RCX) - 1);
+		set_register(v, RCX, bytes, lkx_gpr(v, RCX) - count);
 }
 
 /* Over with the instruction, or with part of a repeated one: RF keeps its own breakpoint from hitting again in between. */
@@ -161,7 +161,7 @@ static int exit_outs(struct lkx_vcpu *v, const struct string_io *s)
 		return access_failed(v, err, &fault);
 	memcpy(v->pio_data, &value, s->size);
 	ask_user_space(v, s, 1);
-	advance(v, RSI, s->address_bytes, s->size, s->rep);
+	advance(v, RSI, s->address_bytes, s->size, s->rep, 1);
 	finish(v, none_left(v, s->rep, s->address_bytes));
 	return 0;
 }
@@ -176,6 +176,28 @@ static u32 elements_ahead(struct lkx_vcpu *v, const struct string_io *s)
 	return n ? n : 1;
 }
 
+/* All of `count` elements from rDI on lie in one rising run of at most a page, as nearly always: its linear address. */
+static bool one_run(struct lkx_vcpu *v, u64 index, unsigned int address_bytes, u32 bytes, u64 *linear)
+{
+	struct lkx_walk_fault fault;
+	u64 mask = address_mask(address_bytes);
+
+	index &= mask;
+	return !(lkx_rflags(v) & RFLAGS_DF) && mask - index >= bytes &&
+	       !lkx_segment_access(v, SEG_ES, index, bytes, true, linear, &fault);
+}
+
+/* Both ends of a run of at most a page can be written by the guest and are in slots. */
+static bool run_storable(struct lkx_vcpu *v, u64 linear, u32 bytes)
+{
+	unsigned int access = lkx_explicit_access(v) | ACCESS_WRITE;
+	struct lkx_walk_fault fault;
+	u64 gpa;
+
+	return !lkx_walk(v, linear, access, &gpa, &fault) && lkx_gpa_in_slot(v->vm, gpa, true) &&
+	       !lkx_walk(v, linear + bytes - 1, access, &gpa, &fault) && lkx_gpa_in_slot(v->vm, gpa, true);
+}
+
 /*
  * How many of `count` elements from rDI on can be stored, looked at page by page before the device is read: what it gave must
  * not be lost. 0 with `*err` and `*fault` where the first one can't.
@@ -184,10 +206,12 @@ static u32 elements_storable(struct lkx_vcpu *v, const struct string_io *s, u32 
 {
 	unsigned int access = lkx_explicit_access(v) | ACCESS_WRITE, byte;
 	u64 index = lkx_gpr(v, RDI), step = lkx_rflags(v) & RFLAGS_DF ? -(u64)s->size : s->size;
-	u64 known_page = LKX_INVALID_ADDRESS;
+	u64 known_page = LKX_INVALID_ADDRESS, run;
 	u32 i;
 
 	*err = 0;
+	if (one_run(v, index, s->address_bytes, count * s->size, &run) && run_storable(v, run, count * s->size))
+		return count;
 	for (i = 0; i < count; i++, index += step) {
 		u64 linear, gpa;
 
@@ -241,13 +265,20 @@ int lkx_pio_complete_ins(struct lkx_vcpu *v)
 {
 	const struct lkx_pio *pio = &v->pio;
 	struct lkx_walk_fault fault;
-	u32 i;
+	u64 run;
+	u32 i = 0;
 
 	v->completion = LKX_COMPLETE_NOTHING;
 	/* User space gave the vCPU another state: that input is history. */
 	if (lkx_rip(v) != v->completion_rip)
 		return 1;
-	for (i = 0; i < pio->count; i++) {
+	if (one_run(v, lkx_gpr(v, RDI), pio->address_bytes, pio->count * pio->size, &run) &&
+	    !lkx_gla_write(v, run, lkx_explicit_access(v), v->pio_data, pio->count * pio->size, &fault)) {
+		advance(v, RDI, pio->address_bytes, pio->size, pio->rep, pio->count);
+		i = pio->count;
+	}
+	/* What went wrong in one piece is told apart element by element. */
+	for (; i < pio->count; i++) {
 		u64 index = lkx_gpr(v, RDI) & address_mask(pio->address_bytes), linear;
 		u8 element[8];
 		int err;
@@ -259,7 +290,7 @@ int lkx_pio_complete_ins(struct lkx_vcpu *v)
 		/* Only where the tables changed since the exit: the rest of the input is gone then. */
 		if (err)
 			return access_failed(v, err, &fault);
-		advance(v, RDI, pio->address_bytes, pio->size, pio->rep);
+		advance(v, RDI, pio->address_bytes, pio->size, pio->rep, 1);
 	}
 	finish(v, none_left(v, pio->rep, pio->address_bytes));
 	return 1;

@@ -68,11 +68,11 @@ static long set_identity_map_addr(struct linux_vm *vm, void __user *user)
 	u64 address;
 	int r = 0;
 
-	if (copy_from_user(&address, user, sizeof(address)))
-		return -EFAULT;
 	mutex_lock(&vm->lock);
-	if (vm->vcpus)
+	if (vm->vcpus) /* too late: they may have used it */
 		r = -EINVAL;
+	else if (copy_from_user(&address, user, sizeof(address)))
+		r = -EFAULT;
 	else
 		vm->core.identity_map_addr = address;
 	mutex_unlock(&vm->lock);
