@@ -12,7 +12,37 @@ final class FakeMachine {
         fake_set_mode(fake, mode)
     }
 
+    /// A vCPU as KVM_CREATE_VCPU leaves it, on a processor of that model.
+    init(reset model: ProcessorModel) throws {
+        fake = fake_create()
+        for (index, value) in model.msrs { fake_set_msr(fake, index, value) }
+        var missing: UnsafePointer<CChar>?
+        #expect(lkx_vmx_caps_read(fake.pointer(to: \.hw)!, fake.pointer(to: \.caps)!, &missing) == 0)
+        fake.pointee.vm.tsc_khz = 2_000_000
+        addProcessorLeaves()
+        #expect(lkx_vcpu_init(vcpu) == 0)
+    }
+
+    /// CPUID of a processor of 2013: AVX2, four caches, 39 physical bits.
+    private func addProcessorLeaves() {
+        let leaves: [(UInt32, UInt32, [UInt32])] = [
+            (0, 0, [0xd, 0x756e_6547, 0x6c65_746e, 0x4965_6e69]),
+            (1, 0, [0x0004_0651, 0x0510_0800, 0x7ffa_fbff, 0xbfeb_fbff]),
+            (4, 0, [0x1c00_4121, 0x01c0_003f, 0x3f, 0]), (4, 1, [0x1c00_4122, 0x01c0_003f, 0x3f, 0]),
+            (4, 2, [0x1c00_4143, 0x01c0_003f, 0x1ff, 0]),
+            (7, 0, [0, 0x0000_27ab, 0, 0x9c00_0600]),
+            (0xd, 0, [7, 0x340, 0x340, 0]), (0xd, 1, [1, 0, 0, 0]), (0xd, 2, [0x100, 0x240, 0, 0]),
+            (0x8000_0000, 0, [0x8000_0008, 0, 0, 0]), (0x8000_0001, 0, [0, 0, 0x21, 0x2c10_0800]),
+            (0x8000_0007, 0, [0, 0, 0, 0x100]), (0x8000_0008, 0, [0x3027, 0, 0, 0]),
+        ]
+        for (leaf, sub, r) in leaves { fake_set_cpuid(fake, leaf, sub, r[0], r[1], r[2], r[3]) }
+    }
+
     deinit {
+        if fake.pointee.vcpu.cpuid != nil {
+            lkx_vcpu_destroy(vcpu)
+            if fake.pointee.hw.objects != 0 { Issue.record("\(fake.pointee.hw.objects) objects of the core are left") }
+        }
         // plat_warn_on means "must never hold".
         if fake.pointee.warnings != 0 { Issue.record("\(fake.pointee.warnings) warnings of the core") }
         fake_destroy(fake)
