@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CODE = 0x1000, ANNOUNCED = 0x3000, GENERATIONS = 200, PORT_LAP = 0x80, PORT_STALE = 0x81, NEWEST = 0x7fffffff };
+enum { CODE = 0x1000, ANNOUNCED = 0x3000, GENERATIONS = 100, PORT_LAP = 0x80, PORT_STALE = 0x81, NEWEST = 0x7fffffff };
 
 // %ebx: the announcement (word 0: generation, word 1: whether 0 counts as new), %esi: the tested page.
 // The guest also counts in the tested page's word 1, where the page is not to be written this is patched to loads.
