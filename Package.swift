@@ -47,6 +47,13 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
         // The module's portable core, compiled from the module's own sources for a simulated processor.
+        .target(name: "CLikexHW", cSettings: [.headerSearchPath("../../kmod/core")] + coreWarnings),
+        .target(
+            name: "CLikexCore", dependencies: ["CLikexHW"], path: "kmod/core", publicHeadersPath: ".",
+            cSettings: [.headerSearchPath("../include")] + coreWarnings),
+        .target(
+            name: "CoreTestSupport", dependencies: ["CLikexCore", "CLikexHW"], path: "Tests/CoreTestSupport",
+            cSettings: coreWarnings),
 
         .target(name: "CABITables", path: "Tests/CABITables"),
         .testTarget(
@@ -55,6 +62,7 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
+        .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
     ],
     cLanguageStandard: .gnu11
 )
