@@ -18,6 +18,8 @@ void lkx_msr_bitmap_init(u8 *page);
 /* Guest TSC now, and making it read `value` now. */
 u64 lkx_tsc_read(struct lkx_vcpu *v);
 void lkx_tsc_write(struct lkx_vcpu *v, u64 value);
+/* A new vCPU's: the VM's rate, 0 when the VM's first vCPU was made. */
+void lkx_tsc_init(struct lkx_vcpu *v);
 /* The frequency the guest's TSC runs at, in kHz: false where the processor can't. */
 bool lkx_tsc_set_khz(struct lkx_vcpu *v, u32 khz);
 

@@ -43,3 +43,19 @@ bool lkx_tsc_set_khz(struct lkx_vcpu *v, u32 khz)
 	lkx_tsc_write(v, now);
 	return true;
 }
+
+void lkx_tsc_init(struct lkx_vcpu *v)
+{
+	struct lkx_vm *vm = v->vm;
+
+	if (!lkx_tsc_set_khz(v, vm->tsc_khz))
+		plat_warn_on(v->hw, true);
+	/* The processors of one machine count together: from the first one's creation. */
+	if (!vm->tsc_started) {
+		vm->tsc_offset = v->tsc_offset;
+		vm->tsc_started = true;
+	} else {
+		v->tsc_offset = vm->tsc_offset;
+		vmcs_write64(v->hw, TSC_OFFSET, v->tsc_offset);
+	}
+}

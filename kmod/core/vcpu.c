@@ -123,7 +123,7 @@ int lkx_vcpu_init(struct lkx_vcpu *v)
 	init_controls(v);
 	init_guest_state(v);
 	lkx_cr_cpuid_changed(v);
-	lkx_tsc_set_khz(v, v->vm->tsc_khz);
+	lkx_tsc_init(v);
 	return 0;
 }
 

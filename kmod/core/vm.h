@@ -18,7 +18,9 @@ struct lkx_vm {
 	struct lkx_memslot leaving;                    /* [E] slot no longer in `slots` with entries still in the EPT; npages 0: none */
 	u64 tss_addr;                                  /* [S] KVM_SET_TSS_ADDR; unrestricted guests need no TSS there */
 	u64 identity_map_addr;                         /* [S] */
-	u32 tsc_khz;                                   /* [S] what new vCPUs start with */
+	u32 tsc_khz;                                   /* [I] what new vCPUs start with */
+	bool tsc_started;                              /* [S] tsc_offset is the first vCPU's */
+	u64 tsc_offset;                                /* [S] */
 };
 
 /* Is the platform's slots lock held? For assertions. */

@@ -151,7 +151,8 @@ static void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
+	/* EINVAL: that CPU is offline now (hotplug.sh); this thread stays where it is. */
+	if (sched_setaffinity(0, sizeof(set), &set) && errno != EINVAL)
 		die_errno("sched_setaffinity to CPU %d", cpu);
 }
 

@@ -13,13 +13,15 @@ START64
 	decl %esi
 	jnz 1b
 	READ_MSR(0x10)
-	movq %rax, %rdi
-	shrq $32, %rdx
-	cmpq %rbx, %rdi
+	cmpq %rbx, %rax
 	REQUIRE64(ae)
+	xorl %eax, %eax
+	xorl %edx, %edx
 	WRITE_MSR(0xc0000103, 0x12345678)
 	outb %al, $0x42
 	rdtscp
+	xorl %eax, %eax
+	xorl %edx, %edx
 	EXPECT64(q, 0x12345678, %rcx)
 	READ_MSR(0xc0000103)
 	EXPECT64(q, 0x12345678, %rax)
@@ -33,6 +35,8 @@ START64
 	orb $4, %al
 	movq %rax, %cr4
 	rdtsc
+	xorl %eax, %eax
+	xorl %edx, %edx
 	movl $2f, %ebx
 	call to_ring3
 2:	EXPECT_TRAP64(13, 0, rdtsc)
@@ -49,6 +53,8 @@ later:	shlq $32, %rdx
 	cmpq %rbx, %rax
 	REQUIRE64(ae)
 	movq %rax, %rbx
+	xorl %eax, %eax
+	xorl %edx, %edx
 	ret
 
 // Goes on at %ebx in ring 3. Clobbers %rax.
