@@ -130,12 +130,16 @@ bool world_map(struct world *w, u64 gfn, u64 pfn, u64 access)
 
 bool world_zap(struct world *w, u64 gfn, u64 npages, bool keep_tables)
 {
+	u64 end = gfn + npages < gfn ? ~0ull : gfn + npages;
 	struct lkx_ept_garbage garbage = { NULL };
-	bool took;
+	bool took, done;
 
-	plat_spin_lock(&w->hw, &w->vm.ept.lock);
-	took = lkx_ept_zap(&w->vm, gfn, npages, keep_tables ? NULL : &garbage);
-	plat_spin_unlock(&w->hw, &w->vm.ept.lock);
+	do {
+		plat_spin_lock(&w->hw, &w->vm.ept.lock);
+		done = lkx_ept_zap_some(&w->vm, &gfn, end, keep_tables ? NULL : &garbage);
+		took = lkx_tlb_owed(&w->vm);
+		plat_spin_unlock(&w->hw, &w->vm.ept.lock);
+	} while (!done);
 	if (took)
 		lkx_tlb_flush(&w->vm);
 	lkx_ept_garbage_free(&w->hw, &garbage);

@@ -48,7 +48,7 @@ static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, 
 	if (write && p->state == WORLD_COW)
 		world_host_set(w, index, 1, WORLD_PRESENT);
 	page->pfn = p->pfn;
-	page->writable = p->state == WORLD_PRESENT && (write || want_writable);
+	page->writable = p->state == WORLD_PRESENT;
 	page->ref = page;
 	w->references++;
 	play_race(w, index);

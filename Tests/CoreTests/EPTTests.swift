@@ -91,6 +91,16 @@ import Testing
         #expect(world.w.pointee.hw.pages == 1 + UInt64(world.w.pointee.vcpu.0.ept_cache.count))
     }
 
+    /// A processor may have cached the way to them: their pages aren't free before a flush.
+    @Test func emptyTablesAreFlushedToo() {
+        let world = World()
+        #expect(!world_map(world.w, 5, 50, read))
+        #expect(world_zap(world.w, 5, 1, true))
+        #expect(world.vm.pointee.ept.tables == 4 && world.w.pointee.kicks == 1)
+        #expect(world_zap(world.w, 5, 1, false))
+        #expect(world.vm.pointee.ept.tables == 1 && world.w.pointee.kicks == 2)
+    }
+
     /// The work comes in pieces, none skipped, none twice.
     @Test func aLargeZapStopsNowAndThen() {
         let world = World()

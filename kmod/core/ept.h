@@ -76,11 +76,10 @@ struct lkx_ept_garbage {
 };
 
 /*
- * Takes away every mapping of [gfn, gfn + npages). Called with ept.lock held. True when something was: a flush is owed. Tables left
- * empty go to `garbage`; where that is NULL they stay in the tree.
+ * Takes away every mapping of [*gfn, end). Called with ept.lock held, it stops after some hundred microseconds of work with *gfn advanced, so that
+ * the caller can let others have the lock; true when it got to the end. What it took must be flushed: lkx_tlb_owed. Tables left empty go to
+ * `garbage`; where that is NULL they stay in the tree.
  */
-bool lkx_ept_zap(struct lkx_vm *vm, u64 gfn, u64 npages, struct lkx_ept_garbage *garbage);
-/* The same from *gfn to end, but it stops after some hundred microseconds of work with *gfn advanced. True when it got to the end. */
 bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garbage *garbage);
 /* Frees what is in it. After lkx_tlb_flush. */
 void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage);

@@ -78,17 +78,6 @@ bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garba
 	return done;
 }
 
-bool lkx_ept_zap(struct lkx_vm *vm, u64 gfn, u64 npages, struct lkx_ept_garbage *garbage)
-{
-	u64 before = vm->ept.removals, end = gfn + npages;
-
-	if (end < gfn)
-		end = ~0ull;
-	while (!lkx_ept_zap_some(vm, &gfn, end, garbage))
-		;
-	return vm->ept.removals != before;
-}
-
 void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage)
 {
 	while (garbage->first) {

@@ -21,7 +21,6 @@
 #include "likex.h"
 #include "mm.h"
 #include <linux/rculist.h>
-#include <linux/sched/mm.h>
 
 static struct lkx_mm *to_mm(struct mmu_notifier *notifier)
 {

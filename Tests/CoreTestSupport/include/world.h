@@ -95,7 +95,7 @@ int world_access(struct world *w, u32 index, u64 gfn, bool write, u64 *pfn, u32 
 /* The vCPU goes on, on another CPU. */
 void world_move(struct world *w, u32 index, u32 cpu);
 
-/* As vm->ept's functions, with the lock. */
+/* As vm->ept's functions, with the lock. world_zap flushes, and says whether it had to. */
 bool world_map(struct world *w, u64 gfn, u64 pfn, u64 access);
 bool world_zap(struct world *w, u64 gfn, u64 npages, bool keep_tables);
 u64 world_lookup(struct world *w, u64 gfn, int *level);
