@@ -53,6 +53,7 @@ struct Compare: ParsableCommand {
         let right = try DeviceOptions.open(devicePaths[1])
         let cpuid = CPUIDTable.common([try left.offeredCPUID(), try right.offeredCPUID()])
 
+        let progress = Progress()
         var report = ComparisonReport(devices: devicePaths)
         var summary = CompareSummary(devices: devicePaths)
         for (index, file) in files.enumerated() {
@@ -63,11 +64,11 @@ struct Compare: ParsableCommand {
                 continue
             }
             let place = "\(index + 1)/\(files.count) \(file.guest.name)"
-            Console.progress(place)
+            progress.show(place)
             let comparison = try Comparison(file.guest, image: file.image, left, right, cpuid: cpuid) { device, exits in
-                Console.progress("\(place) on \(device): \(exits) exits")
+                progress.show("\(place) on \(device): \(exits) exits")
             }
-            Console.clearProgress()
+            progress.clear()
             report.add(.init(comparison))
             summary.add(comparison)
             if !json, verbose || files.count == 1 || comparison.verdict != .same {

@@ -6,6 +6,11 @@ import TestMachine
 enum Console {
     static let isTerminal = isatty(1) == 1
     static let isErrorTerminal = isatty(2) == 1
+    /// Whether the terminal knows no escape sequences: TERM is "dumb" or isn't set.
+    static let isDumb: Bool = {
+        guard let name = unsafe getenv("TERM") else { return true }
+        return unsafe String(cString: name) == "dumb"
+    }()
 
     enum Colour: String {
         case red = "31"
@@ -16,7 +21,7 @@ enum Console {
 
     /// Text in a colour where standard output is a terminal and NO_COLOR isn't set.
     static func coloured(_ text: String, _ colour: Colour) -> String {
-        guard isTerminal, unsafe getenv("NO_COLOR") == nil else { return text }
+        guard isTerminal, !isDumb, unsafe getenv("NO_COLOR") == nil else { return text }
         return "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m"
     }
 
@@ -24,13 +29,7 @@ enum Console {
     static func error(_ line: String) { write(Array((line + "\n").utf8), to: 2) }
     static func printBytes(_ bytes: [UInt8]) { write(bytes, to: 1) }
 
-    /// A line that the next one overwrites, where standard error is a terminal.
-    static func progress(_ line: String) {
-        guard isErrorTerminal else { return }
-        write(Array("\r\u{1b}[K\(line)".utf8), to: 2)
-    }
-
-    static func clearProgress() { progress("") }
+    static func errorBytes(_ bytes: [UInt8]) { write(bytes, to: 2) }
 
     /// Writes all of it; a reader that is gone ends the program as it does others.
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {

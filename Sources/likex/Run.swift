@@ -50,8 +50,9 @@ struct Run: ParsableCommand {
             return
         }
         var machine = try Machine(guest, image: file.image, on: system, device.personality, cpuid: cpuid)
-        let outcome = try machine.run { Console.progress("\(guest.name): \($0) exits") }
-        Console.clearProgress()
+        let progress = Progress()
+        let outcome = try machine.run { progress.show("\(guest.name): \($0) exits") }
+        progress.clear()
 
         let failures = check ? guest.expectation?.failures(of: outcome) : nil
         if json {
