@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-// #DF: an exception whose delivery faults. It is caught on a stack of its own; then one in real mode shuts down.
+// #DF: an exception whose delivery faults, by a gate that is not present and by a stack that is not mapped; caught on an IST stack.
 #include "long64.h"
 START64
 	GATE64(8, caught)

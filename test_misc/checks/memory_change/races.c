@@ -17,9 +17,8 @@
 
 enum { CODE = 0x1000, ANNOUNCED = 0x3000, GENERATIONS = 100, PORT_LAP = 0x80, PORT_STALE = 0x81, NEWEST = 0x7fffffff };
 
-// %ebx: the announcement (word 0: generation, word 1: whether 0 counts as new), %esi: the tested page.
-// The guest also counts in the tested page's word 1, where the page is not to be written this is patched to loads.
-// IF is set and each 256 laps there is an exit.
+// %ebx: the announcement (generation, whether 0 counts as new, whether the guest stores), %esi: the tested page.
+// Where word 2 of the announcement says so, the guest also counts in the tested page's word 1. IF is set and each 256 laps there is an exit.
 extern const uint8_t race_begin[], race_end[];
 __asm__(".pushsection .rodata\n"
 	".code32\n"
@@ -153,6 +152,15 @@ static uint32_t *anonymous(void)
 	return map;
 }
 
+// Takes the page that was freed last, most likely, and fills it with what looks old: who still reads that page is found out.
+static uint32_t *take_freed_page(void)
+{
+	uint32_t *page = anonymous();
+
+	*page = 1;
+	return page;
+}
+
 // A page that is ready takes the place of the one before, at once.
 static const char *exchanged(struct check *c, const char *device)
 {
@@ -202,8 +210,12 @@ static const char *discarded(struct check *c, const char *device)
 	start(&r, device, NULL, true, false);
 	for (uint32_t g = 1; g <= GENERATIONS; g++) {
 		madvise(r.s.tested, PAGE, MADV_DONTNEED);
+
+		uint32_t *freed = take_freed_page();
+
 		*(volatile uint32_t *)r.s.tested = g;
 		announce(&r, g);
+		munmap(freed, PAGE);
 	}
 	finish(&r, c);
 	return NULL;
@@ -216,11 +228,15 @@ static const char *unmapped(struct check *c, const char *device)
 	start(&r, device, NULL, true, false);
 	for (uint32_t g = 1; g <= GENERATIONS; g++) {
 		munmap(r.s.tested, PAGE);
+
+		uint32_t *freed = take_freed_page();
+
 		let_run(&r);
 		if (mmap(r.s.tested, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != r.s.tested)
 			die_errno("mmap over the tested page");
 		*(volatile uint32_t *)r.s.tested = g;
 		announce(&r, g);
+		munmap(freed, PAGE);
 	}
 	finish(&r, c);
 	CHECK(c, r.faults > 0);
@@ -240,10 +256,14 @@ static const char *truncated(struct check *c, const char *device)
 	for (uint32_t g = 1; g <= GENERATIONS; g++) {
 		if (ftruncate(fd, 0))
 			die_errno("ftruncate");
+
+		uint32_t *freed = take_freed_page();
+
 		let_run(&r);
 		if (ftruncate(fd, TESTED_SIZE) || pwrite(fd, &g, sizeof(g), 0) != sizeof(g))
 			die_errno("ftruncate");
 		announce(&r, g);
+		munmap(freed, PAGE);
 	}
 	finish(&r, c);
 	CHECK(c, r.faults > 0);
