@@ -118,6 +118,16 @@ import Testing
         #expect(machine[VMCS_GUEST_RIP] == 0x1002)
     }
 
+    @Test func theSecondPagesViolationMayNameAnyOfItsBytes() {
+        let machine = machine([0x89, 0x08])
+        machine[RAX] = 0xfffe
+        #expect(violation(machine, gpa: 0x10001, gla: 0x10001, Self.write) == 0)
+        #expect(fake_run_mmio(machine.fake).phys_addr == 0x10000 && fake_run_mmio(machine.fake).len == 2)
+        // Two bytes further on is no part of the access.
+        machine[VMCS_GUEST_RIP] = 0x1000
+        #expect(violation(machine, gpa: 0x10002, gla: 0x10002, Self.write) == 1)
+    }
+
     @Test func aLoadFromADeviceIntoRAMTakesBothParts() {
         let machine = machine([0x8b, 0x08])
         machine.addSlot(0x20000, bytes: 0x1000)
