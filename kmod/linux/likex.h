@@ -60,6 +60,7 @@ struct linux_vcpu {
 	struct fpu_guest fpu;
 	bool sigset_active;
 	sigset_t sigset;
+	struct rcu_head rcu;            /* an mmu_notifier under way may look at it until a grace period after the end */
 };
 
 static inline struct linux_vm *linux_vm(struct lkx_vm *vm)

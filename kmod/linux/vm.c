@@ -18,10 +18,13 @@ static void destroy(struct linux_vm *vm)
 {
 	u32 i;
 
+	/*
+	 * No notifier begins on it from here. One under way may still look at the vCPUs, to kick those in guest mode (none is), and at
+	 * tables, which it finds emptied: VM and vCPUs go only when it is done, by RCU.
+	 */
+	lkx_mm_unwatch(vm);
 	for (i = 0; i < vm->vcpus; i++)
 		lkx_vcpu_free(vm->vcpu[i]);
-	/* No notifier begins on it from here; one under way finds the emptied tables and is done before the memory goes. */
-	lkx_mm_unwatch(vm);
 	lkx_ept_destroy(&vm->core);
 	lkx_memslots_destroy(&vm->core);
 	mmdrop(vm->mm);
