@@ -47,6 +47,7 @@ public struct Machine: ~Copyable {
             outcome.exits = loop.exits
             outcome.registers = try vcpu.registers()
             outcome.specialRegisters = try vcpu.specialRegisters()
+            outcome.fpu = try vcpu.fpu()
         } catch {
             throw .device(path: path, error)
         }

@@ -9,7 +9,7 @@ extension Outcome {
         public let value: String
     }
 
-    /// Registers, special registers and descriptor tables. Nothing in it depends on time.
+    /// Registers, special registers, descriptor tables and the FPU. Nothing in it depends on time.
     public var state: [StatePart] {
         var parts = Register.allCases.map { StatePart(name: $0.rawValue, value: hex(value(of: $0))) }
         let sregs = specialRegisters
@@ -26,7 +26,7 @@ extension Outcome {
         let vectors = (0..<256).filter { pending[$0 / 8] & (1 << UInt8($0 % 8)) != 0 }
         parts.append(
             StatePart(name: "interrupts", value: vectors.isEmpty ? "none" : vectors.map(hex).joined(separator: " ")))
-        return parts
+        return parts + fpu.parts
     }
 
     /// All of `state` in one number.
@@ -45,6 +45,21 @@ extension Outcome {
             slot.withBytes { hash.add($0) }
         }
         return hash.value
+    }
+}
+
+extension kvm_fpu {
+    /// The control and status words, and a number for the registers. Where the last x87 instruction was is left out:
+    /// processors keep it for some instructions only. So is MXCSR: XSAVE may leave it out with registers in their initial
+    /// state, and stock KVM's KVM_GET_FPU then shows a 0 that the guest would never read.
+    fileprivate var parts: [Outcome.StatePart] {
+        let stack = unsafe withUnsafeBytes(of: fpr) { unsafe [UInt8]($0) }
+        let vectors = unsafe withUnsafeBytes(of: xmm) { unsafe [UInt8]($0) }
+        return [
+            Outcome.StatePart(name: "x87", value: "control \(hex(fcw)) status \(hex(fsw)) tags \(hex(ftwx))"),
+            Outcome.StatePart(name: "st digest", value: hex(FNV1a.digest(stack))),
+            Outcome.StatePart(name: "xmm digest", value: hex(FNV1a.digest(vectors))),
+        ]
     }
 }
 

@@ -39,6 +39,7 @@ public struct Outcome {
     public internal(set) var exits: [ExitRecord] = []
     public internal(set) var registers = kvm_regs()
     public internal(set) var specialRegisters = kvm_sregs()
+    public internal(set) var fpu = kvm_fpu()
     public internal(set) var slots: [MemorySlot] = []
 
     public var status: UInt32? { if case .status(let status) = end { status } else { nil } }

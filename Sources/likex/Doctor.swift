@@ -45,7 +45,9 @@ struct Doctor: ParsableCommand {
             vendor: vendor(), cpuidHasVMX: Host.cpuid(1).ecx & (1 << 5) != 0, cpuinfo: read("/proc/cpuinfo"))
         let modules = read("/proc/modules")
         return Checkup.processor(facts) + [
-            .module("likex", in: modules, load: "as root: make run DEVICE=host builds it for the running kernel and tries it", needed: true),
+            .module(
+                "likex", in: modules, load: "as root: make run DEVICE=host builds it for this kernel and tries it",
+                needed: true),
             .device(Devices.likex, needed: true),
             .module(
                 "kvm_intel", in: modules, load: "only 'likex compare' needs it; as root: modprobe kvm_intel",
