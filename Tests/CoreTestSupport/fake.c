@@ -38,9 +38,8 @@ struct fake *fake_create(void)
 	f->cr0 = 0x80050033;
 	f->cr4 = 0x370678;
 	f->host_xcr0 = 7;
-	fake_set_cpuid(f, 0x80000000, 0, 0x80000008, 0, 0, 0);
-	fake_set_cpuid(f, 0x80000001, 0, 0, 0, 0, 1u << 26);
-	fake_set_cpuid(f, 0x80000008, 0, 40, 0, 0, 0);
+	f->caps.physical_bits = 40;
+	f->caps.pages_1gb = true;
 	fake_set_mode(f, FAKE_REAL);
 	return f;
 }

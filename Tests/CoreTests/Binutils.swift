@@ -13,7 +13,8 @@ enum Binutils {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [tool] + arguments
         process.environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin", "LC_ALL": "C"]
-        let output = Pipe(), errors = Pipe()
+        let output = Pipe()
+        let errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
         try process.run()
@@ -22,7 +23,8 @@ enum Binutils {
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
             throw Failure(
-                description: "\(tool) failed, is binutils installed? " + String(decoding: complaint.prefix(2000), as: UTF8.self))
+                description: "\(tool) failed, is binutils installed? "
+                    + String(decoding: complaint.prefix(2000), as: UTF8.self))
         }
         return String(decoding: text, as: UTF8.self)
     }
@@ -47,7 +49,8 @@ enum Binutils {
                 _ = try run("objcopy", ["-O", "binary", "-j", name, directory + "/x.o", directory + "/x.bin"])
                 return try [UInt8](Data(contentsOf: URL(fileURLWithPath: directory + "/x.bin")))
             }
-            let text = try section(".text"), lengths = try section(".lengths")
+            let text = try section(".text")
+            let lengths = try section(".lengths")
             guard lengths.count == instructions.count else {
                 throw Failure(description: "as: \(lengths.count) lengths for \(instructions.count) instructions")
             }

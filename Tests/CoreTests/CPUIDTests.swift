@@ -21,7 +21,8 @@ import Testing
 
     private func set(_ entries: [kvm_cpuid_entry2]) -> Int32 {
         let size = entries.count * MemoryLayout<kvm_cpuid_entry2>.stride
-        let table = plat_alloc(machine.fake.pointer(to: \.hw)!, size)!.bindMemory(to: kvm_cpuid_entry2.self, capacity: entries.count)
+        let table = plat_alloc(machine.fake.pointer(to: \.hw)!, size)!.bindMemory(
+            to: kvm_cpuid_entry2.self, capacity: entries.count)
         table.update(from: entries, count: entries.count)
         let result = lkx_cpuid_set(machine.vcpu, table, UInt32(entries.count))
         if result != 0 { plat_free(machine.fake.pointer(to: \.hw)!, table) }
@@ -43,7 +44,8 @@ import Testing
             leafEntry(4, [0x121, 0, 0, 0], sub: 0), leafEntry(4, [0x122, 0, 0, 0], sub: 1),
             leafEntry(0xb, [0, 1, 0x100, 7], sub: 0), leafEntry(0xb, [1, 4, 0x201, 7], sub: 1),
             leafEntry(0xd, [7, 0, 0x340, 0], sub: 0), leafEntry(0xd, [0xb, 0, 0, 0], sub: 1),
-            leafEntry(0x4000_0000, [0x4000_0001, 0x4b4d_564b, 0x564b_4d56, 0x4d]), leafEntry(0x4000_0001, [5, 0, 0, 0]),
+            leafEntry(0x4000_0000, [0x4000_0001, 0x4b4d_564b, 0x564b_4d56, 0x4d]),
+            leafEntry(0x4000_0001, [5, 0, 0, 0]),
             leafEntry(0x8000_0000, [0x8000_0001, 0, 0, 0]), leafEntry(0x8000_0001, [0, 0, 1, 0x2000_0800]),
         ]
     }
@@ -96,7 +98,9 @@ import Testing
         machine[RAX] = 0xffff_ffff_0000_0000
         machine[RCX] = 0xffff_ffff_ffff_ffff
         #expect(lkx_exit_cpuid(machine.vcpu) == 1)
-        #expect(machine[RAX] == 0xd && machine[RBX] == 0x756e_6547 && machine[RCX] == 0x6c65_746e && machine[RDX] == 0x4965_6e69)
+        #expect(
+            machine[RAX] == 0xd && machine[RBX] == 0x756e_6547 && machine[RCX] == 0x6c65_746e
+                && machine[RDX] == 0x4965_6e69)
         #expect(machine[VMCS_GUEST_RIP] == 0x102)
     }
 
@@ -116,7 +120,8 @@ import Testing
 
     @Test func whatIsOfferedIsTheProcessorsLessWhatIsNotVirtualized() {
         var entries = [kvm_cpuid_entry2](repeating: kvm_cpuid_entry2(), count: 64)
-        let hw = machine.fake.pointer(to: \.hw)!, caps = machine.fake.pointer(to: \.caps)!
+        let hw = machine.fake.pointer(to: \.hw)!
+        let caps = machine.fake.pointer(to: \.caps)!
         let count = lkx_cpuid_supported(hw, caps, &entries, 64)
         let list = entries.prefix(Int(count))
         func find(_ leaf: UInt32, _ index: UInt32 = 0) -> kvm_cpuid_entry2? {
@@ -151,9 +156,11 @@ import Testing
     @Test func featuresDecideWhichBitsOfCR4TheGuestMaySet() {
         #expect(set(table) == 0)
         #expect(machine.fake.pointee.vcpu.cr4_guest_allowed & (1 << 17) != 0)  // PCIDE by leaf 1
-        #expect(machine.fake.pointee.vcpu.cr4_guest_allowed & (1 << 20 | 1 << 21 | 1 << 13) == 0)  // no leaf 7; never VMXE
+        // no leaf 7; never VMXE
+        #expect(machine.fake.pointee.vcpu.cr4_guest_allowed & (1 << 20 | 1 << 21 | 1 << 13) == 0)
         #expect(set(table + [leafEntry(7, [0, 1 << 7 | 1, 4, 0], sub: 0)]) == 0)
-        #expect(machine.fake.pointee.vcpu.cr4_guest_allowed & (1 << 20 | 1 << 16 | 1 << 11) == 1 << 20 | 1 << 16,
+        #expect(
+            machine.fake.pointee.vcpu.cr4_guest_allowed & (1 << 20 | 1 << 16 | 1 << 11) == 1 << 20 | 1 << 16,
             "SMEP, FSGSBASE; this processor has no UMIP")
         #expect(machine.fake.pointee.vcpu.guest_xcr0_allowed == 7)
     }

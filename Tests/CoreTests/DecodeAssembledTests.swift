@@ -20,13 +20,16 @@ import Testing
         case 1: operand.displacement = Int64(Int8(truncatingIfNeeded: random.next()))
         default:
             operand.displacement =
-                addressBytes == 2 ? Int64(Int16(truncatingIfNeeded: random.next())) : Int64(Int32(truncatingIfNeeded: random.next()))
+                addressBytes == 2
+                ? Int64(Int16(truncatingIfNeeded: random.next())) : Int64(Int32(truncatingIfNeeded: random.next()))
         }
         if random.oneIn(3) {
             operand.segment = modeBytes == 8 ? [4, 5].randomElement(using: &random)! : random.below(6)
         }
         if addressBytes == 2 {
-            let pairs: [(Int?, Int?)] = [(3, 6), (3, 7), (5, 6), (5, 7), (6, nil), (7, nil), (5, nil), (3, nil), (nil, nil)]
+            let pairs: [(Int?, Int?)] = [
+                (3, 6), (3, 7), (5, 6), (5, 7), (6, nil), (7, nil), (5, nil), (3, nil), (nil, nil),
+            ]
             (operand.base, operand.index) = pairs.randomElement(using: &random)!
             if operand.base == nil { operand.displacement &= 0xffff }
             return operand
@@ -70,13 +73,15 @@ import Testing
             let register = high || (bytes == 1 && !extended) ? random.below(4) : random.below(registers)
             let write = random.oneIn(2)
             let move = Move(
-                write: write, accessBytes: bytes, operandBytes: bytes, register: register, highByte: high, operand: operand)
+                write: write, accessBytes: bytes, operandBytes: bytes, register: register, highByte: high,
+                operand: operand)
             let name = name(register, bytes, high)
             return (move, write ? "mov \(name), \(operand.text)" : "mov \(operand.text), \(name)")
         case 2:
             let value = Int64(Int32(truncatingIfNeeded: random.next()))
             let immediate = bytes == 1 ? value & 0x7f : bytes == 2 ? value & 0x7fff : value
-            let move = Move(write: true, accessBytes: bytes, operandBytes: bytes, immediate: immediate, operand: operand)
+            let move = Move(
+                write: true, accessBytes: bytes, operandBytes: bytes, immediate: immediate, operand: operand)
             return (move, "mov\(suffix[bytes]!) $\(immediate), \(operand.text)")
         case 3:
             // From a smaller source: movz and movs, b or w (or l in 64-bit mode) to a wider register.
@@ -98,7 +103,8 @@ import Testing
             operand.displacement = Int64(bitPattern: random.next() & mask(modeBytes))
             let write = random.oneIn(2)
             let move = Move(write: write, accessBytes: bytes, operandBytes: bytes, operand: operand)
-            let mnemonic = long ? "movabs" : "mov", name = name(0, bytes, false)
+            let mnemonic = long ? "movabs" : "mov"
+            let name = name(0, bytes, false)
             return (move, write ? "\(mnemonic) \(name), \(operand.text)" : "\(mnemonic) \(operand.text), \(name)")
         }
     }
@@ -121,7 +127,8 @@ import Testing
             }
             // Cut short anywhere it asks for more; what follows it doesn't matter.
             for count in bytes.indices where state.decode(Array(bytes[..<count])).result != -E2BIG {
-                Issue.record("\(text) \(bytes): \(count) bytes of it give \(state.decode(Array(bytes[..<count])).result)")
+                Issue.record(
+                    "\(text) \(bytes): \(count) bytes of it give \(state.decode(Array(bytes[..<count])).result)")
             }
             let longer = state.decode(bytes + [0xf0, 0x0f])
             #expect(longer.result == 0 && longer.decoded.length == decoded.length)

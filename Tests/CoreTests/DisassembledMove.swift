@@ -18,7 +18,8 @@ extension Move {
             if operands[0].hasPrefix("$") {
                 guard let suffix, let value = Self.number(operands[0].dropFirst()) else { return nil }
                 self.init(
-                    write: true, accessBytes: suffix, operandBytes: suffix, immediate: Int64(bitPattern: value), operand: memory)
+                    write: true, accessBytes: suffix, operandBytes: suffix, immediate: Int64(bitPattern: value),
+                    operand: memory)
                 return
             }
             guard let register = Self.register(operands[0]) else { return nil }
@@ -27,7 +28,9 @@ extension Move {
                 highByte: register.high, operand: memory)
             return
         }
-        guard let memory = Self.memory(operands[0], addressBytes: addressBytes), let register = Self.register(operands[1]) else {
+        guard let memory = Self.memory(operands[0], addressBytes: addressBytes),
+            let register = Self.register(operands[1])
+        else {
             return nil
         }
         self.init(
@@ -46,13 +49,15 @@ extension Move {
     }
 
     private static let mnemonics: [String: Kind] = [
-        "mov": .plain(nil), "movabs": .plain(nil), "movb": .plain(1), "movw": .plain(2), "movl": .plain(4), "movq": .plain(8),
+        "mov": .plain(nil), "movabs": .plain(nil), "movb": .plain(1), "movw": .plain(2), "movl": .plain(4),
+        "movq": .plain(8),
         "movzbw": .extend(1, signed: false), "movzbl": .extend(1, signed: false), "movzbq": .extend(1, signed: false),
         "movzww": .extend(2, signed: false), "movzwl": .extend(2, signed: false), "movzwq": .extend(2, signed: false),
         "movsbw": .extend(1, signed: true), "movsbl": .extend(1, signed: true), "movsbq": .extend(1, signed: true),
         "movsww": .extend(2, signed: true), "movswl": .extend(2, signed: true), "movswq": .extend(2, signed: true),
         "movzb": .extend(1, signed: false), "movzw": .extend(2, signed: false), "movsw": .extend(2, signed: true),
-        "movslq": .extend(nil, signed: true), "movsxd": .extend(nil, signed: true), "movsll": .extend(nil, signed: true),
+        "movslq": .extend(nil, signed: true), "movsxd": .extend(nil, signed: true),
+        "movsll": .extend(nil, signed: true),
     ]
 
     /// At the commas outside of parentheses.

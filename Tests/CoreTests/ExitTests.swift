@@ -28,7 +28,9 @@ import Testing
             fake_run(machine.fake).pointee.exit_reason = 0
             #expect(exit(lkx_exit_reason(rawValue: number)) == 0, "\(number)")
             #expect(reason == UInt32(KVM_EXIT_INTERNAL_ERROR), "\(number)")
-            #expect(fake_run_failure(machine.fake).suberror == UInt32(KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON), "\(number)")
+            #expect(
+                fake_run_failure(machine.fake).suberror == UInt32(KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON),
+                "\(number)")
         }
         for number in [76, 77, 0xffff, 1 << 27 | 10] as [UInt32] {
             fake_run(machine.fake).pointee.exit_reason = 0
@@ -85,7 +87,8 @@ import Testing
         machine[RDX] = 0
         #expect(exit(EXIT_XSETBV) == 1)
         #expect(machine.fake.pointee.vcpu.xcr0 == 7 && machine[VMCS_GUEST_RIP] == 0x103)
-        for (index, value, cpl) in [(1, 7, 0), (0, 4, 0), (0, 1 << 32 | 7, 0), (0, 3, 3)] as [(UInt64, UInt64, UInt32)] {
+        for (index, value, cpl) in [(1, 7, 0), (0, 4, 0), (0, 1 << 32 | 7, 0), (0, 3, 3)] as [(UInt64, UInt64, UInt32)]
+        {
             machine.fake.pointee.vcpu.events = lkx_events()
             machine[RCX] = index
             machine[RAX] = value & 0xffff_ffff

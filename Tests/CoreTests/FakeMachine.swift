@@ -16,10 +16,10 @@ final class FakeMachine {
     init(reset model: ProcessorModel) throws {
         fake = fake_create()
         for (index, value) in model.msrs { fake_set_msr(fake, index, value) }
+        addProcessorLeaves()
         var missing: UnsafePointer<CChar>?
         #expect(lkx_vmx_caps_read(fake.pointer(to: \.hw)!, fake.pointer(to: \.caps)!, &missing) == 0)
         fake.pointee.vm.tsc_khz = 2_000_000
-        addProcessorLeaves()
         #expect(lkx_vcpu_init(vcpu) == 0)
     }
 

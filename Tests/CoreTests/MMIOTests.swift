@@ -5,7 +5,8 @@ import Testing
 
 /// EPT violations that become KVM_EXIT_MMIO.
 @Suite struct MMIOTests {
-    static let read: UInt64 = 1, write: UInt64 = 2, fetch: UInt64 = 4, linearValid: UInt64 = 0x80, ofTheAccess: UInt64 = 0x100
+    static let read: UInt64 = 1, write: UInt64 = 2, fetch: UInt64 = 4, linearValid: UInt64 = 0x80,
+        ofTheAccess: UInt64 = 0x100
     static let device: UInt64 = 0xd000_0000
 
     /// A flat 32-bit guest with code at 0x1000 and RAM below 0x10000; 0xd0000000 is a device's.
@@ -55,22 +56,24 @@ import Testing
     }
 
     /// Loads into every kind of register: instruction, bytes loaded, and RCX after 0x...8f9e answered to RCX = 0x1111...
-    @Test(arguments: [
-        ([0x8a, 0x08], 1, 0x1111_1111_1111_119e),  // mov (%rax), %cl
-        ([0x8a, 0x28], 1, 0x1111_1111_1111_9e11),  // mov (%rax), %ch
-        ([0x66, 0x8b, 0x08], 2, 0x1111_1111_1111_8f9e),
-        ([0x8b, 0x08], 4, 0x0000_0000_a0b0_8f9e),
-        ([0x48, 0x8b, 0x08], 8, 0xc0d0_e0f0_a0b0_8f9e),
-        ([0x66, 0x0f, 0xb6, 0x08], 1, 0x1111_1111_1111_009e),  // movzb to 2, 4, 8
-        ([0x0f, 0xb6, 0x08], 1, 0x9e),
-        ([0x48, 0x0f, 0xb7, 0x08], 2, 0x8f9e),
-        ([0x66, 0x0f, 0xbe, 0x08], 1, 0x1111_1111_1111_ff9e),  // movsb to 2, 4, 8
-        ([0x0f, 0xbe, 0x08], 1, 0xffff_ff9e),
-        ([0x48, 0x0f, 0xbe, 0x08], 1, 0xffff_ffff_ffff_ff9e),
-        ([0x0f, 0xbf, 0x08], 2, 0xffff_8f9e),
-        ([0x48, 0x63, 0x08], 4, 0xffff_ffff_a0b0_8f9e),
-        ([0x63, 0x08], 4, 0xa0b0_8f9e),
-    ] as [([UInt8], UInt32, UInt64)]) func loadsMergeOrExtend(code: [UInt8], bytes: UInt32, result: UInt64) {
+    @Test(
+        arguments: [
+            ([0x8a, 0x08], 1, 0x1111_1111_1111_119e),  // mov (%rax), %cl
+            ([0x8a, 0x28], 1, 0x1111_1111_1111_9e11),  // mov (%rax), %ch
+            ([0x66, 0x8b, 0x08], 2, 0x1111_1111_1111_8f9e),
+            ([0x8b, 0x08], 4, 0x0000_0000_a0b0_8f9e),
+            ([0x48, 0x8b, 0x08], 8, 0xc0d0_e0f0_a0b0_8f9e),
+            ([0x66, 0x0f, 0xb6, 0x08], 1, 0x1111_1111_1111_009e),  // movzb to 2, 4, 8
+            ([0x0f, 0xb6, 0x08], 1, 0x9e),
+            ([0x48, 0x0f, 0xb7, 0x08], 2, 0x8f9e),
+            ([0x66, 0x0f, 0xbe, 0x08], 1, 0x1111_1111_1111_ff9e),  // movsb to 2, 4, 8
+            ([0x0f, 0xbe, 0x08], 1, 0xffff_ff9e),
+            ([0x48, 0x0f, 0xbe, 0x08], 1, 0xffff_ffff_ffff_ff9e),
+            ([0x0f, 0xbf, 0x08], 2, 0xffff_8f9e),
+            ([0x48, 0x63, 0x08], 4, 0xffff_ffff_a0b0_8f9e),
+            ([0x63, 0x08], 4, 0xa0b0_8f9e),
+        ] as [([UInt8], UInt32, UInt64)]) func loadsMergeOrExtend(code: [UInt8], bytes: UInt32, result: UInt64)
+    {
         let (machine, _) = FakeMachine.fourLevel(0x1000)
         machine.write(0x5000, code)
         machine[VMCS_GUEST_RIP] = 0x1000
@@ -198,7 +201,9 @@ import Testing
     @Test func fetchesAndPageWalksAreNotEmulated() {
         let machine = machine([0x89, 0x08])
         machine[RAX] = Self.device
-        for qualification in [Self.fetch | Self.linearValid | Self.ofTheAccess, Self.read | Self.linearValid, Self.read] {
+        for qualification in [
+            Self.fetch | Self.linearValid | Self.ofTheAccess, Self.read | Self.linearValid, Self.read,
+        ] {
             fake_run(machine.fake).pointee.exit_reason = 0
             #expect(lkx_mmio_exit(machine.vcpu, Self.device, qualification) == 0)
             #expect(fake_run(machine.fake).pointee.exit_reason == UInt32(KVM_EXIT_INTERNAL_ERROR))

@@ -50,18 +50,20 @@ import Testing
     }
 
     /// What each one that can be written takes, and what not.
-    @Test(arguments: [
-        (0x277, [0, 0x0007_0406_0007_0406], [2, 3, 8, 0x0200_0000_0000_0000]),  // PAT
-        (0x2ff, [0, 0xc06, 0x801], [2, 7, 0x1000, 0x300]),  // MTRR_DEF_TYPE
-        (0x1b, [0xfee0_0900, 0xfee0_0100], [0xfee0_0901, 1 << 52, 0xfee0_0d00, 0xfee0_0400]),  // APIC_BASE, no x2APIC here
-        (0x175, [0, 0xffff_8000_0000_0000], [0x8000_0000_0000]), (0x176, [1], [1 << 63]),  // SYSENTER
-        (0xc000_0082, [0x7fff_ffff_ffff], [0x8000_0000_0000]), (0xc000_0083, [0], [1 << 47]),  // LSTAR, CSTAR
-        (0xc000_0084, [0xffff_ffff], [1 << 32]), (0xc000_0103, [0xffff_ffff], [1 << 32]),  // FMASK, TSC_AUX
-        (0xc000_0100, [0], [1 << 62]), (0xc000_0101, [~0], [0xfff0_0000_0000_0000]), (0xc000_0102, [5], [1 << 48]),
-        (0xc000_0081, [~0], []), (0x1a0, [~0], []),
-        (0x1d9, [0, 3], [4, 1 << 6]),
-        (0x17, [], [0]), (0x3a, [], [0, 1]), (0xfe, [], [0x508]), (0x179, [], [0]), (0x198, [], [0]),  // read-only
-    ] as [(UInt32, [UInt64], [UInt64])])
+    @Test(
+        arguments: [
+            (0x277, [0, 0x0007_0406_0007_0406], [2, 3, 8, 0x0200_0000_0000_0000]),  // PAT
+            (0x2ff, [0, 0xc06, 0x801], [2, 7, 0x1000, 0x300]),  // MTRR_DEF_TYPE
+            // APIC_BASE, no x2APIC here
+            (0x1b, [0xfee0_0900, 0xfee0_0100], [0xfee0_0901, 1 << 52, 0xfee0_0d00, 0xfee0_0400]),
+            (0x175, [0, 0xffff_8000_0000_0000], [0x8000_0000_0000]), (0x176, [1], [1 << 63]),  // SYSENTER
+            (0xc000_0082, [0x7fff_ffff_ffff], [0x8000_0000_0000]), (0xc000_0083, [0], [1 << 47]),  // LSTAR, CSTAR
+            (0xc000_0084, [0xffff_ffff], [1 << 32]), (0xc000_0103, [0xffff_ffff], [1 << 32]),  // FMASK, TSC_AUX
+            (0xc000_0100, [0], [1 << 62]), (0xc000_0101, [~0], [0xfff0_0000_0000_0000]), (0xc000_0102, [5], [1 << 48]),
+            (0xc000_0081, [~0], []), (0x1a0, [~0], []),
+            (0x1d9, [0, 3], [4, 1 << 6]),
+            (0x17, [], [0]), (0x3a, [], [0, 1]), (0xfe, [], [0x508]), (0x179, [], [0]), (0x198, [], [0]),  // read-only
+        ] as [(UInt32, [UInt64], [UInt64])])
     func values(index: UInt32, good: [UInt64], bad: [UInt64]) {
         let before = get(index)
         for value in bad {
@@ -118,7 +120,8 @@ import Testing
 
     @Test func theListNamesWhatCanBeReadAndWrittenBack() {
         var list = [UInt32](repeating: 0, count: 64)
-        let caps = machine.fake.pointer(to: \.caps)!, hw = machine.fake.pointer(to: \.hw)!
+        let caps = machine.fake.pointer(to: \.caps)!
+        let hw = machine.fake.pointer(to: \.hw)!
         let count = Int(lkx_msr_list(hw, caps, &list, 64))
         #expect(count > 10 && Set(list.prefix(count)).count == count)
         for index in list.prefix(count) {
@@ -136,7 +139,8 @@ import Testing
     @Test func theBitmapLetsOnlyAFewThrough() {
         var page = [UInt8](repeating: 0, count: 4096)
         lkx_msr_bitmap_init(&page)
-        var read: Set<UInt32> = [], written: Set<UInt32> = []
+        var read: Set<UInt32> = []
+        var written: Set<UInt32> = []
         for index in 0..<UInt32(0x4000) {
             let msr = index < 0x2000 ? index : 0xc000_0000 + index - 0x2000
             if page[Int(index / 8)] >> (index % 8) & 1 == 0 { read.insert(msr) }

@@ -15,24 +15,28 @@ struct ProcessorModel: Sendable, CustomStringConvertible {
     var msrs: [(UInt32, UInt64)] {
         let base: UInt32 = hasTrueControls ? 0x48d : 0x481
         return [
-            (0x480, basic), (base, pin), (base + 1, proc), (base + 2, exit), (base + 3, entry), (0x48b, proc2), (0x48c, eptVPID),
+            (0x480, basic), (base, pin), (base + 1, proc), (base + 2, exit), (base + 3, entry), (0x48b, proc2),
+            (0x48c, eptVPID),
             (0x485, 0x2005), (0x486, 0x8000_0021), (0x487, 0xffff_ffff), (0x488, 0x2000), (0x489, cr4Allowed),
         ]
     }
 
     /// Bochs's corei7_skylake_x, read in the lab.
     static let skylake = ProcessorModel(
-        description: "corei7_skylake_x of Bochs", basic: 0x00d8_1000_0000_002b, pin: 0x7f_0000_0016, proc: 0xf7f9_fffe_0400_6172,
+        description: "corei7_skylake_x of Bochs", basic: 0x00d8_1000_0000_002b, pin: 0x7f_0000_0016,
+        proc: 0xf7f9_fffe_0400_6172,
         exit: 0x7f_ffff_0003_6dfb, entry: 0xffff_0000_11fb, proc2: 0x0217_7fff_0000_0000, eptVPID: 0xf01_0633_4141)
     /// A later Xeon: posted interrupts, notify exits, TSC scaling, PML and more.
     static let sapphireRapids = ProcessorModel(
-        description: "a Sapphire Rapids", basic: 0x00da_0400_0000_0013, pin: 0xff_0000_0016, proc: 0xfffb_fffe_0400_6172,
+        description: "a Sapphire Rapids", basic: 0x00da_0400_0000_0013, pin: 0xff_0000_0016,
+        proc: 0xfffb_fffe_0400_6172,
         exit: 0xf7ff_ffff_0003_6dfb, entry: 0x3f_ffff_0000_11fb, proc2: 0xf77f_ffff_0000_0000, eptVPID: 0xf01_0673_4141,
         cr4Allowed: 0x1ff_7fff)
     /// The first with all that is needed: no A/D bits for EPT, no INVPCID, no TSC scaling.
     static let westmere = ProcessorModel(
         description: "a Westmere", basic: 0x00da_0400_0000_000f, pin: 0x7f_0000_0016, proc: 0xf7f9_fffe_0400_6172,
-        exit: 0x7f_ffff_0003_6dfb, entry: 0xffff_0000_11fb, proc2: 0xff_0000_0000, eptVPID: 0xf01_0611_4141, cr4Allowed: 0x267ff)
+        exit: 0x7f_ffff_0003_6dfb, entry: 0xffff_0000_11fb, proc2: 0xff_0000_0000, eptVPID: 0xf01_0611_4141,
+        cr4Allowed: 0x267ff)
     /// A hypervisor's virtual processor: no TRUE MSRs, INVEPT and INVVPID of everything only, no instruction information.
     static let nested = ProcessorModel(
         description: "a nested VMX without TRUE controls", basic: 0x0018_1000_0000_0001, pin: 0x7f_0000_0016,

@@ -32,7 +32,8 @@ import Testing
         #expect(access(machine, SEG_DS, 0xffff_fffe, 4).vector == Self.protection)
     }
 
-    @Test(arguments: [(0x40, 0xffff_ffff), (0, 0xffff)] as [(UInt64, UInt64)]) func expandDown(big: UInt64, top: UInt64) {
+    @Test(arguments: [(0x40, 0xffff_ffff), (0, 0xffff)] as [(UInt64, UInt64)]) func expandDown(big: UInt64, top: UInt64)
+    {
         let machine = FakeMachine(mode: FAKE_PROTECTED_32)
         machine[VMCS_GUEST_DS_ACCESS_RIGHTS] = 0x97 | big << 8
         machine[VMCS_GUEST_DS_LIMIT] = 0xfff

@@ -31,7 +31,9 @@ import Testing
         var random = Random(seed: 18)
         var regs = kvm_regs()
         withUnsafeMutableBytes(of: &regs) { raw in
-            for offset in stride(from: 0, to: raw.count, by: 8) { raw.storeBytes(of: random.next(), toByteOffset: offset, as: UInt64.self) }
+            for offset in stride(from: 0, to: raw.count, by: 8) {
+                raw.storeBytes(of: random.next(), toByteOffset: offset, as: UInt64.self)
+            }
         }
         regs.rflags = 0x246
         lkx_queue_exception(machine.vcpu, UInt8(VECTOR_UD))
@@ -49,7 +51,8 @@ import Testing
     @Test func systemRegistersComeBackAsTheyWent() {
         var s = sregs
         s.cs = kvm_segment(
-            base: 0x1000, limit: 0xfffff, selector: 8, type: 11, present: 1, dpl: 0, db: 0, s: 1, l: 1, g: 1, avl: 0, unusable: 0,
+            base: 0x1000, limit: 0xfffff, selector: 8, type: 11, present: 1, dpl: 0, db: 0, s: 1, l: 1, g: 1, avl: 0,
+            unusable: 0,
             padding: 0)
         s.fs.base = 0x7fff_1234_5678
         s.ldt.unusable = 1
@@ -67,7 +70,9 @@ import Testing
         #expect(bytes(sregs) == bytes(s))
         #expect(machine[VMCS_GUEST_CS_ACCESS_RIGHTS] == 0xa09b && machine[VMCS_GUEST_LDTR_ACCESS_RIGHTS] & 1 << 16 != 0)
         #expect(machine[VMCS_ENTRY_CONTROLS] & 1 << 9 != 0 && machine[VMCS_GUEST_IA32_EFER] == 0xd01)
-        #expect(machine.fake.pointee.vcpu.events.interrupt_pending && machine.fake.pointee.vcpu.events.interrupt_vector == 69)
+        #expect(
+            machine.fake.pointee.vcpu.events.interrupt_pending
+                && machine.fake.pointee.vcpu.events.interrupt_vector == 69)
         #expect(machine.fake.pointee.vcpu.tlb_generation == ~0)
     }
 
@@ -81,10 +86,31 @@ import Testing
             ("unknown CR4 bit", { $0.cr4 = 1 << 31 }),
             ("unknown EFER bit", { $0.efer = 1 << 13 }),
             ("LMA without LME", { $0.efer = 1 << 10 }),
-            ("LME and paging without LMA", { $0.efer = 1 << 8; $0.cr0 = 0x8000_0011; $0.cr4 = 0x20 }),
-            ("long mode without PAE", { $0.efer = 0x500; $0.cr0 = 0x8000_0011 }),
+            (
+                "LME and paging without LMA",
+                {
+                    $0.efer = 1 << 8
+                    $0.cr0 = 0x8000_0011
+                    $0.cr4 = 0x20
+                }
+            ),
+            (
+                "long mode without PAE",
+                {
+                    $0.efer = 0x500
+                    $0.cr0 = 0x8000_0011
+                }
+            ),
             ("CS.L outside of long mode", { $0.cs.l = 1 }),
-            ("CR3 above 52 bits", { $0.efer = 0x500; $0.cr0 = 0x8000_0011; $0.cr4 = 0x20; $0.cr3 = 1 << 53 }),
+            (
+                "CR3 above 52 bits",
+                {
+                    $0.efer = 0x500
+                    $0.cr0 = 0x8000_0011
+                    $0.cr4 = 0x20
+                    $0.cr3 = 1 << 53
+                }
+            ),
             ("APIC base's reserved bit", { $0.apic_base |= 1 }),
         ]
         for (what, change) in bad {
@@ -101,7 +127,13 @@ import Testing
         #expect(t.valid == 1 && t.physical_address == 0x1234 && t.writeable == 1 && t.usermode == 0)
         machine.write(0x10000, 0x11003, bytes: 8)
         machine.write(0x11000, 0x4000_0083, bytes: 8)
-        #expect(set { $0.efer = 0x500; $0.cr0 = 0x8000_0011; $0.cr4 = 0x20; $0.cr3 = 0x10000 } == 0)
+        #expect(
+            set {
+                $0.efer = 0x500
+                $0.cr0 = 0x8000_0011
+                $0.cr4 = 0x20
+                $0.cr3 = 0x10000
+            } == 0)
         lkx_translate(machine.vcpu, &t)
         #expect(t.valid == 1 && t.physical_address == 0x4000_1234)
         #expect(machine.read(0x10000, bytes: 8) == 0x11003, "no A bit is set")

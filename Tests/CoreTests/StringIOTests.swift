@@ -6,7 +6,9 @@ import Testing
 /// INS and OUTS as user space and the guest see them.
 @Suite struct StringIOTests {
     enum Width: UInt64 {
-        case two = 0, four = 1, eight = 2
+        case two = 0
+        case four = 1
+        case eight = 2
     }
 
     /// 4 KiB slots up to 0x10000; the instruction is two bytes at 0x1000.
@@ -19,7 +21,8 @@ import Testing
     }
 
     private func exit(
-        _ machine: FakeMachine, input: Bool, size: UInt64, rep: Bool, width: Width = .four, segment: UInt64 = 3, port: UInt64 = 0x1f0
+        _ machine: FakeMachine, input: Bool, size: UInt64, rep: Bool, width: Width = .four, segment: UInt64 = 3,
+        port: UInt64 = 0x1f0
     ) -> Int32 {
         machine.fake.pointee.vcpu.exit.qualification =
             (size - 1) | (input ? 8 : 0) | 16 | (rep ? 32 : 0) | port << 16

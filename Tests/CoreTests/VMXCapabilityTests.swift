@@ -24,7 +24,9 @@ import Testing
         #expect(~controls & UInt32(truncatingIfNeeded: capability) == 0, "\(name) lacks bits that must be 1")
     }
 
-    @Test(arguments: ProcessorModel.all) func controlsAreWhatTheProcessorAllowsAndTheModuleNeeds(model: ProcessorModel) throws {
+    @Test(arguments: ProcessorModel.all) func controlsAreWhatTheProcessorAllowsAndTheModuleNeeds(model: ProcessorModel)
+        throws
+    {
         let caps = try #require(read(model).caps)
         allowed(caps.pin, model.pin, "pin")
         allowed(caps.proc, model.proc, "proc")
@@ -41,7 +43,8 @@ import Testing
         ] {
             #expect(caps.proc & bit(control) != 0)
         }
-        #expect(caps.proc2 & bit(LKX_BIT_PROC2_ENABLE_EPT) != 0 && caps.proc2 & bit(LKX_BIT_PROC2_UNRESTRICTED_GUEST) != 0)
+        #expect(
+            caps.proc2 & bit(LKX_BIT_PROC2_ENABLE_EPT) != 0 && caps.proc2 & bit(LKX_BIT_PROC2_UNRESTRICTED_GUEST) != 0)
         #expect(caps.exit & bit(LKX_BIT_EXIT_HOST_ADDRESS_SPACE_SIZE) != 0)
         // Interrupts are taken by the host after the exit; windows and long mode come and go later.
         #expect(caps.exit & bit(LKX_BIT_EXIT_ACKNOWLEDGE_INTERRUPT) == 0)
@@ -56,7 +59,8 @@ import Testing
     }
 
     @Test func differencesBetweenModels() throws {
-        let skylake = try #require(read(.skylake).caps), westmere = try #require(read(.westmere).caps)
+        let skylake = try #require(read(.skylake).caps)
+        let westmere = try #require(read(.westmere).caps)
         let nested = try #require(read(.nested).caps)
         #expect(skylake.revision == 0x2b && skylake.vmcs_bytes == 4096 && skylake.ins_outs_info)
         #expect(skylake.ept_ad && skylake.invept_single && skylake.vpid && skylake.invvpid_address)
@@ -67,6 +71,13 @@ import Testing
         // Without TRUE MSRs CR3 accesses exit.
         #expect(nested.proc & bit(LKX_BIT_PROC_CR3_LOAD_EXITING) != 0)
         #expect(skylake.proc & bit(LKX_BIT_PROC_CR3_LOAD_EXITING) == 0)
+    }
+
+    @Test func addressWidthsAreTheProcessors() throws {
+        let old = try #require(read(.skylake).caps)
+        #expect(old.physical_bits == 36 && !old.pages_1gb, "without the leaves that say")
+        let machine = try FakeMachine(reset: .skylake)
+        #expect(machine.fake.pointee.caps.physical_bits == 39 && machine.fake.pointee.caps.pages_1gb)
     }
 
     @Test func whatIsMissingIsNamed() {

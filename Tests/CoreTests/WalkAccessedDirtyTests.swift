@@ -34,7 +34,8 @@ import Testing
         let (machine, entries) = FakeMachine.fourLevel(Self.gla)
         machine.write(entries[3], 0x5000 | Entry.present | Entry.user, bytes: 8)
         #expect(
-            machine.walk(Self.gla, UInt32(CoreAccess.write | CoreAccess.user)) == .pageFault(error: 7, address: Self.gla))
+            machine.walk(Self.gla, UInt32(CoreAccess.write | CoreAccess.user))
+                == .pageFault(error: 7, address: Self.gla))
         #expect(bits(machine, entries)[3] == 0)
     }
 

@@ -67,7 +67,8 @@ import Testing
                             let rights = Rights(user: user, writable: writable, executable: executable)
                             machine.write(
                                 entries[level],
-                                good & ~Entry.all | Entry.present | (user ? Entry.user : 0) | (writable ? Entry.write : 0)
+                                good & ~Entry.all | Entry.present | (user ? Entry.user : 0)
+                                    | (writable ? Entry.write : 0)
                                     | (executable ? 0 : Entry.noExecute), bytes: 8)
                             for kind in Kind.allCases {
                                 for byUser in flags {

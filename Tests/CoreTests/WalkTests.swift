@@ -3,7 +3,9 @@ import CLikexCore
 import CoreTestSupport
 import Testing
 
-private let write = UInt32(CoreAccess.write), fetch = UInt32(CoreAccess.fetch), user = UInt32(CoreAccess.user)
+private let write = UInt32(CoreAccess.write)
+private let fetch = UInt32(CoreAccess.fetch)
+private let user = UInt32(CoreAccess.user)
 
 /// <guest_memory.h>'s ACCESS_*: BIT() is not imported.
 enum CoreAccess {
@@ -102,9 +104,9 @@ enum CoreAccess {
         machine.write(entries[1], 0xff_4000_0000 | 1 << 12 | Entry.large | Entry.all, bytes: 8)
         #expect(machine.walk(gla) == .address(0xff_4000_0000 | gla & 0x3fff_ffff))
         // On a processor without 1 GiB pages the bit is reserved; it always is in a PML4 entry.
-        fake_set_cpuid(machine.fake, 0x8000_0001, 0, 0, 0, 0, 0)
+        machine.fake.pointee.caps.pages_1gb = false
         #expect(machine.walk(gla) == .pageFault(error: 9, address: gla))
-        fake_set_cpuid(machine.fake, 0x8000_0001, 0, 0, 0, 0, 1 << 26)
+        machine.fake.pointee.caps.pages_1gb = true
         machine.write(entries[0], 0x11000 | Entry.large | Entry.all, bytes: 8)
         #expect(machine.walk(gla) == .pageFault(error: 9, address: gla))
     }
@@ -116,13 +118,14 @@ enum CoreAccess {
                 let (machine, entries) = FakeMachine.fourLevel(gla)
                 machine.fake.pointee.vcpu.efer &= ~(1 << 11)  // NXE
                 machine.write(entries[level], machine.read(entries[level], bytes: 8) | 1 << UInt64(bit), bytes: 8)
-                #expect(machine.walk(gla, fetch) == .pageFault(error: 9, address: gla), "level \(4 - level), bit \(bit)")
+                #expect(
+                    machine.walk(gla, fetch) == .pageFault(error: 9, address: gla), "level \(4 - level), bit \(bit)")
                 #expect(machine.walk(gla, write | user) == .pageFault(error: 0xf, address: gla))
             }
         }
         // 46 physical bits: 40 is an address.
         let (machine, entries) = FakeMachine.fourLevel(gla)
-        fake_set_cpuid(machine.fake, 0x8000_0008, 0, 46, 0, 0, 0)
+        machine.fake.pointee.caps.physical_bits = 46
         machine.write(entries[3], 1 << 45 | Entry.all, bytes: 8)
         #expect(machine.walk(gla) == .address(1 << 45 | 0x678))
     }

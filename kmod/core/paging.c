@@ -3,23 +3,6 @@
 
 #define CR3_ADDRESS_32 0xfffff000ull
 #define LARGE_LOW_BITS(bits) GENMASK_ULL((bits) - 1, 13) /* below a large page's address; bit 12 is its PAT */
-#define CPUID_EXTENDED 0x80000000u
-#define CPUID_1GB_PAGES BIT(26)
-
-/* What the processor that walks these tables takes as a physical address: the guest runs on the host's own MMU. */
-static unsigned int physical_bits(struct lkx_hw *hw, bool *pages_1gb)
-{
-	u32 r[4];
-
-	*pages_1gb = false;
-	hw_cpuid(hw, CPUID_EXTENDED, 0, r);
-	if (r[0] < CPUID_EXTENDED + 8)
-		return 36;
-	hw_cpuid(hw, CPUID_EXTENDED + 1, 0, r);
-	*pages_1gb = r[3] & CPUID_1GB_PAGES;
-	hw_cpuid(hw, CPUID_EXTENDED + 8, 0, r);
-	return min_t(unsigned int, r[0] & 0xff, 52);
-}
 
 static void read_32_bit(struct lkx_vcpu *v, u64 cr4, struct lkx_paging *p)
 {
@@ -67,9 +50,9 @@ static void read_4_level(struct lkx_vcpu *v, u64 reserved, bool pages_1gb, struc
 
 void lkx_paging_read(struct lkx_vcpu *v, u64 gla, struct lkx_paging *p)
 {
+	/* The guest runs on the host's own page walker: the processor's widths count, not what CPUID tells the guest. */
+	const struct lkx_vmx_caps *caps = v->vm->caps;
 	u64 cr0 = lkx_cr0(v), cr4 = lkx_cr4(v), reserved = 0;
-	bool pages_1gb;
-	unsigned int bits;
 
 	*p = (struct lkx_paging){
 		.wp = cr0 & CR0_WP,
@@ -84,13 +67,12 @@ void lkx_paging_read(struct lkx_vcpu *v, u64 gla, struct lkx_paging *p)
 		read_32_bit(v, cr4, p);
 		return;
 	}
-	bits = physical_bits(v->hw, &pages_1gb);
-	if (bits < 52)
-		reserved = GENMASK_ULL(51, bits);
+	if (caps->physical_bits < 52)
+		reserved = GENMASK_ULL(51, caps->physical_bits);
 	if (!p->nx)
 		reserved |= PTE_NX;
 	if (lkx_long_mode(v))
-		read_4_level(v, reserved, pages_1gb, p);
+		read_4_level(v, reserved, caps->pages_1gb, p);
 	else
 		read_pae(v, gla, reserved, p);
 }

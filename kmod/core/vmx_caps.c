@@ -25,6 +25,9 @@
 #define VPID_CAP_ADDRESS BIT_ULL(40)
 #define VPID_CAP_SINGLE BIT_ULL(41)
 
+#define CPUID_EXTENDED 0x80000000u
+#define CPUID_1GB_PAGES BIT(26)
+
 struct wanted {
 	u32 bit;
 	const char *name;
@@ -107,6 +110,20 @@ static bool choose(struct lkx_hw *hw, u32 msr, const struct wanted *required, u3
 	return true;
 }
 
+static void read_address_widths(struct lkx_hw *hw, struct lkx_vmx_caps *caps)
+{
+	u32 r[4];
+
+	caps->physical_bits = 36;
+	hw_cpuid(hw, CPUID_EXTENDED, 0, r);
+	if (r[0] < CPUID_EXTENDED + 8)
+		return;
+	hw_cpuid(hw, CPUID_EXTENDED + 1, 0, r);
+	caps->pages_1gb = r[3] & CPUID_1GB_PAGES;
+	hw_cpuid(hw, CPUID_EXTENDED + 8, 0, r);
+	caps->physical_bits = min_t(u32, r[0] & 0xff, 52);
+}
+
 int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char **missing)
 {
 	u64 basic = hw_rdmsr(hw, MSR_VMX_BASIC);
@@ -162,5 +179,6 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	caps->cr0_fixed1 = hw_rdmsr(hw, MSR_VMX_CR0_FIXED1);
 	caps->cr4_fixed0 = hw_rdmsr(hw, MSR_VMX_CR4_FIXED0);
 	caps->cr4_fixed1 = hw_rdmsr(hw, MSR_VMX_CR4_FIXED1);
+	read_address_widths(hw, caps);
 	return 0;
 }

@@ -21,6 +21,9 @@ struct lkx_vmx_caps {
 	u8 preemption_timer_shift;
 	bool tsc_scaling;
 	bool rdtscp, invpcid;
+	/* what the processor's page walks, the guest's included, go by */
+	u8 physical_bits;
+	bool pages_1gb;
 	/* chosen by whoever owns the capabilities */
 	u32 preemption_ticks; /* bounds each lap in the guest by the VMX preemption timer; 0: not used */
 	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU */
