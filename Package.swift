@@ -55,9 +55,13 @@ let package = Package(
             name: "CoreTestSupport", dependencies: ["CLikexCore", "CLikexHW"], path: "Tests/CoreTestSupport",
             cSettings: coreWarnings),
 
+        // The modelled VMX processor.
+        .target(name: "VMXSim", dependencies: ["KVMABI"], swiftSettings: strict),
+
         .target(name: "CABITables", path: "Tests/CABITables"),
         .testTarget(
             name: "ABITests", dependencies: ["KVMABI", "CKVMABI", "CABITables"], swiftSettings: strict),
+        .testTarget(name: "VMXSimTests", dependencies: ["VMXSim", "KVMABI"], swiftSettings: strict),
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
