@@ -22,6 +22,11 @@ bool plat_user_range_ok(struct lkx_hw *hw, u64 hva, u64 size)
 
 int plat_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len)
 {
+	/* An entry of the guest's page tables, which another vCPU may write meanwhile, must come whole. */
+	if (len == sizeof(u64) && IS_ALIGNED(hva, sizeof(u64)))
+		return get_user(*(u64 *)to, (u64 __user *)user_ptr(hva));
+	if (len == sizeof(u32) && IS_ALIGNED(hva, sizeof(u32)))
+		return get_user(*(u32 *)to, (u32 __user *)user_ptr(hva));
 	return copy_from_user(to, user_ptr(hva), len) ? -EFAULT : 0;
 }
 
