@@ -17,11 +17,6 @@ long lkx_sys_ioctl(int fd, unsigned long request, unsigned long argument)
 	return result < 0 ? -(long)errno : result;
 }
 
-long lkx_sys_ioctl_pointer(int fd, unsigned long request, void *argument)
-{
-	return lkx_sys_ioctl(fd, request, (unsigned long)argument);
-}
-
 int lkx_sys_open(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);

@@ -4,10 +4,12 @@
 @safe struct Mapping: ~Copyable {
     @unsafe let base: UnsafeMutableRawPointer
     let count: Int
+    private let kernel: any DeviceKernel
 
     /// Maps a device's file, shared. mmap(2)
     init(_ file: borrowing DeviceFile, count: Int, about: String) throws(KVMError) {
-        switch unsafe Syscalls.map(file.descriptor, count) {
+        kernel = file.kernel
+        switch unsafe file.kernel.map(file.descriptor, count) {
         case .success(let base): unsafe self.base = base
         case .failure(let errno): throw KVMError(operation: "mmap \(about)", errno: errno)
         }
@@ -16,6 +18,7 @@
 
     /// Maps zeroed memory that nobody else sees. mmap(2)
     init(anonymous count: Int, about: String) throws(KVMError) {
+        kernel = HostKernel.shared
         switch unsafe Syscalls.map(nil, count) {
         case .success(let base): unsafe self.base = base
         case .failure(let errno):
@@ -26,5 +29,5 @@
         self.count = count
     }
 
-    deinit { unsafe Syscalls.unmap(base, count) }
+    deinit { unsafe kernel.unmap(base, count) }
 }

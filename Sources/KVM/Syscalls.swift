@@ -22,12 +22,6 @@ enum Syscalls {
         result(lkx_sys_ioctl(descriptor, UInt(request), argument))
     }
 
-    @unsafe static func ioctl(
-        _ descriptor: Int32, _ request: UInt32, _ argument: UnsafeMutableRawPointer
-    ) -> Result<Int, Errno> {
-        result(unsafe lkx_sys_ioctl_pointer(descriptor, UInt(request), argument))
-    }
-
     /// ioctl(KVM_RUN), never retried, and its cost in ticks of the TSC.
     static func run(_ descriptor: Int32, _ request: UInt32) -> (Result<Int, Errno>, ticks: UInt64) {
         var ticks: UInt64 = 0

@@ -10,8 +10,10 @@ public struct System: ~Copyable {
     let file: DeviceFile
 
     /// Opens a device and makes sure that it speaks KVM's API, version 12. open(2), KVM_GET_API_VERSION
-    public init(path: String) throws(KVMError) {
-        let file = try DeviceFile(opening: path)
+    ///
+    /// - Parameter kernel: who has the device; nil for the operating system.
+    public init(path: String, in kernel: (any DeviceKernel)? = nil) throws(KVMError) {
+        let file = try DeviceFile(opening: path, in: kernel ?? HostKernel.shared)
         let version: Int
         do throws(KVMError) {
             version = try file.call(.getApiVersion)
@@ -45,7 +47,7 @@ public struct System: ~Copyable {
     /// Makes a virtual machine. KVM_CREATE_VM
     public func makeVirtualMachine(_ personality: Personality = .kvm) throws(KVMError) -> VirtualMachine {
         let runPageSize = try runPageSize()
-        let made = DeviceFile(owning: Int32(try file.call(.createVm)))
+        let made = file.adopt(try file.call(.createVm))
         switch personality {
         case .kvm:
             return VirtualMachine(file: made, kept: nil, personality: personality, runPageSize: runPageSize)

@@ -33,7 +33,7 @@ import KVMABI
     ///
     /// - Returns: how it ended, and what the call cost in ticks of the TSC.
     public func run() throws(KVMError) -> (result: RunResult, ticks: UInt64) {
-        switch Syscalls.run(file.descriptor, Ioctl.run.request) {
+        switch file.kernel.run(file.descriptor, Ioctl.run.request) {
         case (.success, let ticks): return (.exit, ticks)
         case (.failure(.interrupted), let ticks): return (.interrupted, ticks)
         case (.failure(let errno), _): throw KVMError(.run, errno)

@@ -44,7 +44,7 @@ public struct VirtualMachine: ~Copyable {
 
     /// Makes a vCPU. KVM_CREATE_VCPU
     public func makeVCPU(id: UInt32 = 0) throws(KVMError) -> VCPU {
-        let made = DeviceFile(owning: Int32(try file.call(.createVcpu, UInt(id))))
+        let made = file.adopt(try file.call(.createVcpu, UInt(id)))
         switch personality {
         case .kvm:
             return try VCPU(id: id, file: made, kept: nil, runPageSize: runPageSize)

@@ -12,7 +12,6 @@
 
 /* ioctl(2) with an integer, and with a pointer, as its argument: the result, or -errno. */
 long lkx_sys_ioctl(int fd, unsigned long request, unsigned long argument);
-long lkx_sys_ioctl_pointer(int fd, unsigned long request, void *argument);
 
 /* open(2), read/write, close-on-exec: the descriptor, or -errno. */
 int lkx_sys_open(const char *path);
