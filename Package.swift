@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import Foundation
 import PackageDescription
 
 /// What every Swift target is compiled with.
@@ -12,6 +13,14 @@ let strict: [SwiftSetting] = [
 
 /// The core keeps to the kernel's conventions: hooks ignore parameters that the other platform needs.
 let coreWarnings: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Wno-unused-parameter"])]
+
+/// The interpreter is too slow to test with when it isn't optimised.
+let interpreterSpeed: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// An independent engine that the interpreter's tests compare with, where Debian's libunicorn-dev is installed.
+let hasUnicorn = FileManager.default.fileExists(atPath: "/usr/include/unicorn/unicorn.h")
+let unicorn: [Target.Dependency] = hasUnicorn ? ["CUnicorn"] : []
+let unicornTargets: [Target] = hasUnicorn ? [.systemLibrary(name: "CUnicorn", path: "Tests/CUnicorn")] : []
 
 let package = Package(
     name: "LiKeX",
@@ -39,7 +48,7 @@ let package = Package(
         .executableTarget(
             name: "likex",
             dependencies: [
-                "TestMachine", "KVM", "KVMABI",
+                "TestMachine", "KVM", "KVMABI", "Simulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
@@ -57,16 +66,30 @@ let package = Package(
 
         // The modelled VMX processor.
         .target(name: "VMXSim", dependencies: ["KVMABI"], swiftSettings: strict),
+        // The module's core on that processor and the interpreter, as a device.
+        .target(
+            name: "Simulator", dependencies: ["CLikexCore", "CLikexHW", "KVM", "KVMABI", "VMXSim", "X86"],
+            swiftSettings: strict),
+
+        // The interpreter, which knows nothing of VMX; its tests compare it with Unicorn where that is installed.
+        .target(name: "X86", swiftSettings: strict + interpreterSpeed, linkerSettings: [.linkedLibrary("m")]),
+        .executableTarget(
+            name: "x86-bench", dependencies: ["X86"] + unicorn, path: "Tests/X86Bench", swiftSettings: strict),
 
         .target(name: "CABITables", path: "Tests/CABITables"),
         .testTarget(
             name: "ABITests", dependencies: ["KVMABI", "CKVMABI", "CABITables"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulatorTests",
+            dependencies: ["Simulator", "KVM", "KVMABI", "CKVMABI", "CLikexCore", "CLikexHW", "TestMachine", "VMXSim"],
+            swiftSettings: strict),
         .testTarget(name: "VMXSimTests", dependencies: ["VMXSim", "KVMABI"], swiftSettings: strict),
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
+        .testTarget(name: "X86Tests", dependencies: ["X86"] + unicorn, swiftSettings: strict),
         .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
-    ],
+    ] + unicornTargets,
     cLanguageStandard: .gnu11
 )
