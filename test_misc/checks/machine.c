@@ -112,7 +112,7 @@ void *machine_add_memory(struct machine *m, uint32_t slot, uint64_t base, uint64
 	return memory;
 }
 
-void machine_set_cpuid(struct machine *m)
+static struct kvm_cpuid2 *offered_cpuid(const struct machine *m)
 {
 	enum { ENTRIES = 256 };
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(cpuid->entries[0]));
@@ -121,8 +121,30 @@ void machine_set_cpuid(struct machine *m)
 		die("no memory for CPUID");
 	cpuid->nent = ENTRIES;
 	must_ioctl(m, m->system_fd, KVM_GET_SUPPORTED_CPUID, cpuid);
+	return cpuid;
+}
+
+void machine_set_cpuid(struct machine *m)
+{
+	struct kvm_cpuid2 *cpuid = offered_cpuid(m);
+
 	must_ioctl(m, m->vcpu_fd, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
+}
+
+bool machine_offers(const struct machine *m, uint32_t leaf, int reg, int bit)
+{
+	struct kvm_cpuid2 *cpuid = offered_cpuid(m);
+	bool found = false;
+
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+		const uint32_t registers[] = { e->eax, e->ebx, e->ecx, e->edx };
+
+		found |= e->function == leaf && e->index == 0 && (registers[reg] >> bit & 1);
+	}
+	free(cpuid);
+	return found;
 }
 
 static struct kvm_segment segment(enum machine_mode mode, uint16_t selector, uint8_t type)

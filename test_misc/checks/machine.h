@@ -4,6 +4,7 @@
 #define MACHINE_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,8 @@ void *machine_add_memory(struct machine *m, uint32_t slot, uint64_t base, uint64
 
 // The device's own supported CPUID becomes the vCPU's.
 void machine_set_cpuid(struct machine *m);
+// Whether that has the bit of register REG (0-3: eax, ebx, ecx, edx) of LEAF, subleaf 0.
+bool machine_offers(const struct machine *m, uint32_t leaf, int reg, int bit);
 
 // Registers for the mode; PAGE_TABLES (host address of guest-physical 0x9000, 16 KiB) is needed for MODE_LONG64.
 void machine_set_mode(struct machine *m, enum machine_mode mode, uint64_t *page_tables);

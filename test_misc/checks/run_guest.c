@@ -4,7 +4,6 @@
 #include "json.h"
 #include "machine.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <libgen.h>
 #include <signal.h>
@@ -76,7 +75,7 @@ static uint64_t *register_named(struct kvm_regs *regs, const char *name)
 	die("no register is called \"%s\"", name);
 }
 
-static void set_up(struct guest_run *g, const struct json *guest, const char *path, const char *device)
+static void set_up(struct guest_run *g, const struct json *guest, const char *path)
 {
 	const char *mode_name = json_string(json_get(guest, "mode"), "real16");
 	enum machine_mode mode = !strcmp(mode_name, "real16") ? MODE_REAL16 :
@@ -86,7 +85,6 @@ static void set_up(struct guest_run *g, const struct json *guest, const char *pa
 
 	if (mode == MODE_LONG64 && strcmp(mode_name, "long64"))
 		die("mode \"%s\" is none of real16, protected32, long64", mode_name);
-	machine_open(&g->m, device);
 	for (const struct json *slot = json_get(guest, "memory")->first; slot; slot = slot->next) {
 		uint64_t base = json_number(json_get(slot, "base"), 0), size = json_number(json_get(slot, "size"), 0);
 		const struct json *readonly = json_get(slot, "readonly");
@@ -303,8 +301,8 @@ static const char *verdict(struct guest_run *g, const struct json *expect)
 	return NULL;
 }
 
-// The first feature in "requires" that this CPU lacks, or NULL.
-static const char *lacking(const struct json *guest)
+// The first feature in "requires" that the device does not offer, or NULL.
+static const char *lacking(const struct machine *m, const struct json *guest)
 {
 	static const struct { const char *name; uint32_t leaf; int reg, bit; } features[] = {
 		{ "avx", 1, 2, 28 }, { "xsave", 1, 2, 26 }, { "monitor", 1, 2, 3 }, { "pcid", 1, 2, 17 },
@@ -315,14 +313,11 @@ static const char *lacking(const struct json *guest)
 
 	for (const struct json *f = requires ? requires->first : NULL; f; f = f->next) {
 		size_t i, n = sizeof(features) / sizeof(*features);
-		uint32_t r[4];
-
 		for (i = 0; i < n && strcmp(features[i].name, f->string); i++)
 			;
 		if (i == n)
 			die("\"requires\" names \"%s\", which run_guest does not know", f->string);
-		__cpuid_count(features[i].leaf, 0, r[0], r[1], r[2], r[3]);
-		if (!(r[features[i].reg] >> features[i].bit & 1))
+		if (!machine_offers(m, features[i].leaf, features[i].reg, features[i].bit))
 			return f->string;
 	}
 	return NULL;
@@ -347,16 +342,20 @@ static bool run_one(const struct json *table, const char *path, const char *devi
 		guest = guest->next;
 	if (!guest)
 		die("guests.json beside %s has no guest \"%s\"", path, name);
-	if (lacking(guest)) {
-		printf("skip\t%s\tneeds %s\n", name, lacking(guest));
-		return true;
-	}
 
 	static struct guest_run g;
+	const char *missing;
 
 	memset(&g, 0, sizeof(g));
 	g.trace = trace;
-	set_up(&g, guest, path, device);
+	machine_open(&g.m, device);
+	missing = lacking(&g.m, guest);
+	if (missing) {
+		printf("skip\t%s\tneeds %s, which %s does not offer\n", name, missing, device);
+		tear_down(&g);
+		return true;
+	}
+	set_up(&g, guest, path);
 	run_until_end(&g);
 
 	const char *wrong = verdict(&g, json_get(guest, "expect"));

@@ -76,6 +76,8 @@ SREGS_ROW(sregs_apic_base_x2apic, r.apic_base |= 0xc00)
 SREGS_ROW(sregs_two_interrupts, r.interrupt_bitmap[0] = 1ull << 32; r.interrupt_bitmap[3] = 1)
 SREGS_ROW(sregs_all_interrupts, memset(r.interrupt_bitmap, 0xff, sizeof(r.interrupt_bitmap)))
 
+SREGS_ROW(sregs_cr4_osxsave_without_cpuid, r.cr4 = 1 << 18)
+
 // The interrupt that is pending after both were set.
 ROW(sregs_two_interrupts_which)
 {
@@ -100,6 +102,22 @@ static struct kvm_cpuid2 *cpuid_list(uint32_t count)
 	return list;
 }
 
+// A CPUID that has XSAVE whether the processor offers it or not, then CR4.OSXSAVE, then a run. What comes of it depends on
+// the machine; it must not be the end of the host.
+ROW(run_with_osxsave_forced)
+{
+	struct kvm_cpuid2 *list = cpuid_list(1);
+	struct kvm_sregs r;
+
+	list->entries[0].function = 1;
+	list->entries[0].ecx = 1 << 26;
+	ioctl(s->vcpu, KVM_SET_CPUID2, list);
+	ioctl(s->vcpu, KVM_GET_SREGS, &r);
+	r.cr4 = 1 << 18;
+	if (ioctl(s->vcpu, KVM_SET_SREGS, &r))
+		return -1;
+	return ioctl(s->vcpu, KVM_RUN, 0) ? -1 : (long)s->run->exit_reason;
+}
 ROW(set_cpuid_none) { return ioctl(s->vcpu, KVM_SET_CPUID2, cpuid_list(0)); }
 ROW(set_cpuid_256) { return ioctl(s->vcpu, KVM_SET_CPUID2, cpuid_list(256)); }
 ROW(set_cpuid_257) { return ioctl(s->vcpu, KVM_SET_CPUID2, cpuid_list(257)); }
