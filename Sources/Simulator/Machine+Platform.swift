@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CLikexCore
+import CLikexHW
+import Glibc
+import Synchronization
+
+/// What the core asks of its operating system: plat.h's hooks.
+extension Machine {
+    static func platformHooks() -> plat_ops {
+        var ops = plat_ops()
+        unsafe ops.user_read = { _, to, hva, length in
+            guard UserMemory.isMapped(hva, UInt64(length)), let from = unsafe UserMemory.pointer(hva),
+                let to = unsafe to
+            else { return -EFAULT }
+            unsafe to.copyMemory(from: from, byteCount: length)
+            return 0
+        }
+        unsafe ops.user_write = { _, hva, from, length in
+            guard UserMemory.isMapped(hva, UInt64(length)), let to = unsafe UserMemory.pointer(hva),
+                let from = unsafe from
+            else { return -EFAULT }
+            unsafe to.copyMemory(from: from, byteCount: length)
+            return 0
+        }
+        unsafe ops.user_cmpxchg = { _, hva, size, old, new in
+            guard UserMemory.isMapped(hva, UInt64(size)), let at = unsafe UserMemory.pointer(hva) else {
+                return -EFAULT
+            }
+            // One thread is in the guest at a time; whoever else writes guest memory is this program's own business.
+            let now = unsafe size == 8 ? at.load(as: UInt64.self) : UInt64(at.load(as: UInt32.self))
+            if now != old { return -EAGAIN }
+            if size == 8 {
+                unsafe at.storeBytes(of: new, as: UInt64.self)
+            } else {
+                unsafe at.storeBytes(of: UInt32(truncatingIfNeeded: new), as: UInt32.self)
+            }
+            return 0
+        }
+        // Memory of this process stays where it is: a page's frame is its address.
+        unsafe ops.page_get = { _, hva, _, wantsWritable, page in
+            guard UserMemory.isMapped(hva, 1), let page = unsafe page else { return -EFAULT }
+            unsafe page.pointee = plat_page(pfn: hva >> 12, writable: wantsWritable, ref: nil)
+            return 0
+        }
+        unsafe ops.page_put = { _, _, _ in }
+        unsafe ops.mmu_begin = { _ in 0 }
+        unsafe ops.mmu_retry = { _, _, _ in false }
+        unsafe ops.slots_locked = { _ in true }
+        unsafe ops.kick_guests = { vm in
+            guard let vm = unsafe vm else { return }
+            unsafe Machine.of(vm.pointee.hw).kick(vm)
+        }
+        unsafe ops.run_poll = { vcpu in
+            guard let run = unsafe vcpu?.pointee.run else { return 0 }
+            return unsafe run.pointee.immediate_exit != 0 ? -EINTR : 0
+        }
+        unsafe ops.entry_begin = { vcpu in
+            guard let vcpu = unsafe vcpu else { return false }
+            return unsafe Machine.of(vcpu.pointee.hw).beginEntry(vcpu)
+        }
+        unsafe ops.entry_pending = { vcpu in
+            guard let vcpu = unsafe vcpu else { return false }
+            return unsafe Machine.of(vcpu.pointee.hw).isWanted
+        }
+        unsafe ops.host_event = { _, _ in }
+        unsafe ops.entry_end = { vcpu in
+            guard let vcpu = unsafe vcpu else { return }
+            unsafe Machine.of(vcpu.pointee.hw).running = nil
+        }
+        unsafe ops.cpu = { _ in 0 }
+        // x87 and SSE.
+        unsafe ops.guest_xcr0 = { _ in 3 }
+        unsafe ops.tsc_khz = { _ in Model.kilohertz }
+        unsafe ops.warn = { hw, condition, file, line in
+            let text = unsafe condition.map { unsafe String(cString: $0) } ?? "?"
+            let place = unsafe file.map { unsafe String(cString: $0) } ?? "?"
+            unsafe Machine.of(hw).warn("\(place):\(line): must never hold: \(text)")
+        }
+        return ops
+    }
+
+    /// Whether the guest that runs, or is about to, is wanted outside.
+    var isWanted: Bool {
+        if kicked.load(ordering: .acquiring) { return true }
+        guard let run = unsafe running?.pointee.run else { return false }
+        return unsafe run.pointee.immediate_exit != 0
+    }
+
+    private func beginEntry(_ vcpu: UnsafeMutablePointer<lkx_vcpu>) -> Bool {
+        kicked.store(false, ordering: .releasing)
+        unsafe running = vcpu
+        loaded?.loadMSRs()
+        return true
+    }
+
+    /// Waits until no vCPU of a VM is in guest mode.
+    private func kick(_ vm: UnsafeMutablePointer<lkx_vm>) {
+        guard let vcpu = unsafe running, unsafe vcpu.pointee.vm == vm else { return }
+        while unsafe plat_load32(&vcpu.pointee.mode) == LKX_IN_GUEST.rawValue {
+            kicked.store(true, ordering: .releasing)
+            sched_yield()
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CLikexCore
+import CLikexHW
+import Glibc
+import Synchronization
+
+/// A VM: what kmod/linux/vm.c is to the core. Results are as the kernel's: a value, or -errno.
+@safe final class SimulatedVM: @unchecked Sendable {
+    let machine: Machine
+    @unsafe let core: UnsafeMutablePointer<lkx_vm>
+    /// Slots and the list of vCPUs.
+    private let lock = Mutex(())
+    private(set) var vcpus: [SimulatedVCPU] = []
+
+    /// nil where the processor can't be brought into VMX operation or memory runs out.
+    init?(_ machine: Machine) {
+        self.machine = machine
+        unsafe core = .allocate(capacity: 1)
+        unsafe core.initialize(to: lkx_vm())
+        unsafe core.pointee.hw = machine.hw
+        unsafe core.pointee.caps = UnsafePointer(machine.caps)
+        unsafe core.pointee.tsc_khz = Model.kilohertz
+        let isReady = machine.lock.withLock { _ in
+            guard machine.beginUse() else { return false }
+            if unsafe lkx_ept_init(core, machine.caps.pointee.ept_ad) == 0 { return true }
+            machine.endUse()
+            return false
+        }
+        if !isReady {
+            unsafe core.deallocate()
+            return nil
+        }
+    }
+
+    deinit {
+        machine.lock.withLock { _ in
+            for vcpu in vcpus { vcpu.destroy() }
+            unsafe lkx_ept_destroy(core)
+            unsafe lkx_memslots_destroy(core)
+            machine.endUse()
+        }
+        unsafe core.deallocate()
+    }
+
+    /// KVM_CREATE_VCPU: the vCPU, or -errno.
+    func makeVCPU(_ id: UInt) -> (vcpu: SimulatedVCPU?, error: Int) {
+        guard id < UInt(LIKEX_MAX_VCPU_IDS) else { return (nil, Int(-EINVAL)) }
+        return lock.withLock { _ in
+            if vcpus.count >= Int(LIKEX_MAX_VCPUS) { return (nil, Int(-EINVAL)) }
+            if vcpus.contains(where: { $0.id == id }) { return (nil, Int(-EEXIST)) }
+            let vcpu = SimulatedVCPU(self, id: UInt32(id))
+            let error = machine.lock.withLock { _ in vcpu.create() }
+            if error != 0 { return (nil, error) }
+            vcpus.append(vcpu)
+            return (vcpu, 0)
+        }
+    }
+
+    /// KVM_SET_USER_MEMORY_REGION.
+    func setRegion(_ argument: UInt) -> Int {
+        guard var region = UserMemory.read(argument, as: kvm_userspace_memory_region.self) else { return Int(-EFAULT) }
+        return lock.withLock { _ in
+            let error = unsafe lkx_memslot_check(core, &region)
+            return Int(error != 0 ? error : unsafe lkx_memslot_apply(core, &region))
+        }
+    }
+
+    /// KVM_SET_TSS_ADDR: three pages below 4 GiB.
+    func setTSSAddress(_ argument: UInt) -> Int {
+        guard argument <= 0xFFFF_D000 else { return Int(-EINVAL) }
+        lock.withLock { _ in unsafe core.pointee.tss_addr = UInt64(argument) }
+        return 0
+    }
+
+    /// KVM_SET_IDENTITY_MAP_ADDR: before there are vCPUs.
+    func setIdentityMapAddress(_ argument: UInt) -> Int {
+        lock.withLock { _ in
+            if !vcpus.isEmpty { return Int(-EINVAL) }
+            guard let address = UserMemory.read(argument, as: UInt64.self) else { return Int(-EFAULT) }
+            unsafe core.pointee.identity_map_addr = address
+            return 0
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
+import KVM
+import KVMABI
+import Simulator
+import Testing
+
+/// The answers of KVM's ioctls, as a kernel gives them.
+@Suite struct IoctlTests {
+    private let device: RawDevice
+
+    init() throws { device = try RawDevice() }
+
+    @Test func systemAnswers() {
+        #expect(device.call(device.system, .getApiVersion) == .success(12))
+        #expect(device.call(device.system, .getApiVersion, 1) == .failure(.invalidArgument))
+        #expect(device.call(device.system, .getVcpuMmapSize) == .success(8192))
+        #expect(device.call(device.system, .checkExtension, UInt(Capability.userMemory.number)) == .success(1))
+        #expect(device.call(device.system, .checkExtension, UInt(Capability.irqchip.number)) == .success(0))
+        #expect(device.call(device.system, .checkExtension, 12345) == .success(0))
+        #expect(device.call(device.vm, .checkExtension, UInt(Capability.maxVcpus.number)) == .success(64))
+        #expect(device.call(device.system, .createVm, 7) == .failure(.invalidArgument))
+        #expect(device.kernel.ioctl(device.system, 0x1234, 0) == .failure(.notATypewriter))
+    }
+
+    @Test func descriptors() throws {
+        #expect(device.kernel.open("/dev/kvm") == .failure(.noSuchFile))
+        #expect(device.kernel.ioctl(3, Ioctl.getApiVersion.request, 0) == .failure(.badDescriptor))
+        let copy = try device.kernel.duplicate(device.system).get()
+        #expect(device.call(copy, .getApiVersion) == .success(12))
+        device.kernel.close(copy)
+        #expect(device.call(copy, .getApiVersion) == .failure(.badDescriptor))
+        #expect(device.kernel.duplicate(copy) == .failure(.badDescriptor))
+    }
+
+    @Test func vcpuIDs() {
+        #expect(device.call(device.vm, .createVcpu, 0) == .failure(.exists))
+        #expect(device.call(device.vm, .createVcpu, 64) == .failure(.invalidArgument))
+    }
+
+    @Test func regionsAreChecked() {
+        let memory = device.allocate(0x4000)
+        #expect(device.region(0, 0, 0x4000, memory) == .success(0))
+        #expect(device.region(1, 0x3000, 0x1000, memory) == .failure(.exists))
+        #expect(device.region(1, 0x4001, 0x1000, memory) == .failure(.invalidArgument))
+        #expect(device.region(1, 0x4000, 0x800, memory) == .failure(.invalidArgument))
+        #expect(device.region(1, 0x4000, 0x1000, memory + 1) == .failure(.invalidArgument))
+        #expect(device.region(600, 0x4000, 0x1000, memory) == .failure(.invalidArgument))
+        #expect(device.region(9, 0, 0, 0) == .failure(.invalidArgument))
+        #expect(device.region(0, 0, 0, 0) == .success(0))
+    }
+
+    @Test func addressesOutsideOfThisProcessFault() {
+        for ioctl in [Ioctl.getRegs, .setRegs, .getSregs, .setSregs, .getFpu, .setFpu, .setCpuid2, .getMsrs, .setMsrs] {
+            #expect(device.call(device.vcpu, ioctl, 0) == .failure(.badAddress), "\(ioctl)")
+            #expect(device.call(device.vcpu, ioctl, 1 << 46) == .failure(.badAddress), "\(ioctl)")
+            #expect(device.call(device.vcpu, ioctl, .max) == .failure(.badAddress), "\(ioctl)")
+        }
+        #expect(device.call(device.vm, .setUserMemoryRegion, 0) == .failure(.badAddress))
+    }
+
+    @Test func ioctlsOfOtherFilesArentTaken() {
+        #expect(device.call(device.vm, .getRegs) == .failure(.notATypewriter))
+        #expect(device.call(device.vcpu, .createVcpu, 1) == .failure(.notATypewriter))
+        #expect(device.call(device.vm, .createIrqchip) == .failure(.notATypewriter))
+        #expect(device.call(device.vcpu, .run, 1) == .failure(.invalidArgument))
+    }
+
+    @Test func registersAndFPUComeBack() throws {
+        var registers = kvm_regs()
+        registers.rax = 1
+        registers.r15 = 15
+        registers.rsp = 0x8000
+        registers.rip = 0x1234
+        registers.rflags = 0x246
+        _ = try device.call(device.vcpu, .setRegs, &registers).get()
+        var back = kvm_regs()
+        _ = try device.call(device.vcpu, .getRegs, &back).get()
+        #expect([back.rax, back.r15, back.rsp, back.rip, back.rflags] == [1, 15, 0x8000, 0x1234, 0x246])
+
+        var fpu = kvm_fpu()
+        _ = try device.call(device.vcpu, .getFpu, &fpu).get()
+        #expect(fpu.fcw == 0x37F)
+        #expect(fpu.mxcsr == 0x1F80)
+        fpu.fcw = 0x27F
+        fpu.xmm.15.15 = 0xAB
+        fpu.fpr.7.0 = 0xCD
+        fpu.mxcsr = 0
+        _ = try device.call(device.vcpu, .setFpu, &fpu).get()
+        var again = kvm_fpu()
+        _ = try device.call(device.vcpu, .getFpu, &again).get()
+        #expect(again.fcw == 0x27F)
+        #expect(again.xmm.15.15 == 0xAB)
+        #expect(again.fpr.7.0 == 0xCD)
+        #expect(again.mxcsr == 0x1F80)
+    }
+
+    @Test func msrLists() throws {
+        let system = try System(path: SimulatedKernel.path, in: device.kernel)
+        let indices = try system.msrIndices()
+        #expect(indices.contains(0xC000_0082))
+        var one: (UInt32, UInt32, UInt32, UInt32, UInt64) = (1, 0, 0xC000_0082, 0, 0x1234_5678)
+        #expect(device.call(device.vcpu, .setMsrs, &one) == .success(1))
+        one.4 = 0
+        #expect(device.call(device.vcpu, .getMsrs, &one) == .success(1))
+        #expect(one.4 == 0x1234_5678)
+        one.2 = 0x1234
+        #expect(device.call(device.vcpu, .getMsrs, &one) == .success(0))
+        one.0 = 256
+        #expect(device.call(device.vcpu, .getMsrs, &one) == .failure(.listTooBig))
+    }
+}
