@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import KVMABI
 import VMXSim
 import X86
 
@@ -11,10 +12,21 @@ enum Model {
     static let capabilities: Capabilities = {
         var capabilities = Capabilities.skylakeX
         capabilities.physicalAddressBits = physicalAddressBits
+        // Only what is simulated is offered: a control that would silently do nothing is refused at VM entry.
+        capabilities.proc2 &= simulated.reduce(0) { $0 | $1.mask } << 32
+        capabilities.trueExit &= ~(ExitControl.loadPerfGlobalCtrl.mask << 32)
+        capabilities.exit &= ~(ExitControl.loadPerfGlobalCtrl.mask << 32)
+        capabilities.trueEntry &= ~(EntryControl.loadPerfGlobalCtrl.mask << 32)
+        capabilities.entry &= ~(EntryControl.loadPerfGlobalCtrl.mask << 32)
         // A guest may have those bits of CR4 that the interpreter knows.
         capabilities.cr4Fixed1 = CR4.implemented | CR4.vmx
         return capabilities
     }()
+
+    private static let simulated: [Proc2Control] = [
+        .enableEpt, .descriptorTableExiting, .enableRdtscp, .enableVpid, .wbinvdExiting, .unrestrictedGuest,
+        .rdrandExiting, .enableInvpcid, .rdseedExiting, .useTscScaling,
+    ]
 
     static func cpuid(leaf: UInt32, subleaf: UInt32) -> CPUIDResult {
         var result = Features.cpuid(leaf: leaf, subleaf: subleaf)
