@@ -164,4 +164,17 @@ import Testing
             "SMEP, FSGSBASE; this processor has no UMIP")
         #expect(machine.fake.pointee.vcpu.guest_xcr0_allowed == 7)
     }
+    @Test func stateThatNobodySwitchesIsNeverTheGuests() {
+        // A host with PKRU (9) and AMX (17, 18), and a VMM that gives its guest all of it.
+        machine.fake.pointee.host_xcr0 = 0x602e7
+        let generous = table.filter { $0.function != 0xd } + [leafEntry(0xd, [0x602e7, 0, 0, 0], sub: 0)]
+        #expect(set(generous) == 0)
+        #expect(machine.fake.pointee.vcpu.guest_xcr0_allowed == 0xe7)
+        for bad in [0x202, 0x203, 0x60007] as [UInt64] { #expect(lkx_xcr0_set(machine.vcpu, bad), "\(bad)") }
+    }
+    @Test func noOSXSAVEOnAHostWithoutIt() {
+        machine.fake.pointee.cr4 &= ~(1 << 18)
+        #expect(set(table + [leafEntry(1, [0, 0, 1 << 26, 0])]) == 0)
+        #expect(machine.fake.pointee.vcpu.cr4_guest_allowed & 1 << 18 == 0)
+    }
 }

@@ -35,10 +35,6 @@
 #define EXT1_EDX_RDTSCP B(27)
 #define EXT1_EDX (B(11) | B(20) | B(26) | B(27) | B(29))
 
-/* x87, SSE, AVX, AVX-512. */
-#define SUPPORTED_XCR0 (0x7ull | 0xe0ull)
-#define XCR0_AVX512_ALL 0xe0ull
-
 struct list {
 	struct kvm_cpuid_entry2 *entry;
 	u32 count, max;
@@ -80,6 +76,8 @@ static bool add_features(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, str
 
 	if (!e)
 		return false;
+	if (!(hw_read_cr4(hw) & CR4_OSXSAVE))
+		ecx1 &= ~LEAF1_ECX_XSAVE;
 	if (!(xcr0 & XCR0_AVX))
 		ecx1 &= ~LEAF1_ECX_AVX_FAMILY;
 	keep(e, ~0u, 0x0000ff00, ecx1, LEAF1_EDX); /* no APIC ID, no logical processor count: the VMM's to say */
@@ -93,7 +91,7 @@ static bool add_features(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, str
 		ebx &= ~LEAF7_EBX_AVX2;
 		ecx &= ~LEAF7_ECX_AVX;
 	}
-	if ((xcr0 & XCR0_AVX512_ALL) == XCR0_AVX512_ALL) {
+	if ((xcr0 & XCR0_AVX512) == XCR0_AVX512) {
 		ebx |= LEAF7_EBX_AVX512;
 		ecx |= LEAF7_ECX_AVX512;
 	}
@@ -185,7 +183,7 @@ static bool add_extended(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, str
 int lkx_cpuid_supported(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, struct kvm_cpuid_entry2 *entry, u32 max)
 {
 	struct list l = { entry, 0, max };
-	u64 xcr0 = plat_guest_xcr0(hw) & SUPPORTED_XCR0;
+	u64 xcr0 = plat_guest_xcr0(hw) & XCR0_SUPPORTED;
 	struct kvm_cpuid_entry2 *e = add(hw, &l, 0, 0, false);
 	u32 max_leaf;
 

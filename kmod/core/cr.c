@@ -209,18 +209,12 @@ bool lkx_efer_set(struct lkx_vcpu *v, u64 value, bool by_guest)
 
 bool lkx_xcr0_set(struct lkx_vcpu *v, u64 value)
 {
-	/* SDM vol. 1, 13.3: x87 always; AVX with SSE; the two of MPX together; the three of AVX-512 together, on AVX; AMX's two. */
-	const u64 mpx = 3ull << 3, avx512 = 7ull << 5, amx = 3ull << 17;
-
+	/* SDM vol. 1, 13.3: x87 always; AVX with SSE; the three of AVX-512 together, on AVX. */
 	if (!(value & XCR0_X87) || (value & ~v->guest_xcr0_allowed))
 		return true;
 	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
 		return true;
-	if ((value & mpx) && (value & mpx) != mpx)
-		return true;
-	if ((value & avx512) && ((value & avx512) != avx512 || !(value & XCR0_AVX)))
-		return true;
-	if ((value & amx) && (value & amx) != amx)
+	if ((value & XCR0_AVX512) && ((value & XCR0_AVX512) != XCR0_AVX512 || !(value & XCR0_AVX)))
 		return true;
 	v->xcr0 = value;
 	return false;
@@ -244,9 +238,12 @@ void lkx_cr_cpuid_changed(struct lkx_vcpu *v)
 	for (i = 0; i < ARRAY_SIZE(optional); i++)
 		if (lkx_cpuid_has(v, optional[i].leaf, optional[i].reg, optional[i].bit))
 			allowed |= optional[i].cr4;
+	/* Its XCR0 is switched by instructions that a host without XSAVE does not have. */
+	if (!(hw_read_cr4(v->hw) & CR4_OSXSAVE))
+		allowed &= ~CR4_OSXSAVE;
 	/* VMXE is the host's; what the processor does not have cannot be given. */
 	v->cr4_guest_allowed = allowed & v->vm->caps->cr4_fixed1;
-	v->guest_xcr0_allowed = lkx_cpuid_xcr0(v) & plat_guest_xcr0(v->hw);
+	v->guest_xcr0_allowed = lkx_cpuid_xcr0(v) & plat_guest_xcr0(v->hw) & XCR0_SUPPORTED;
 
 	owned = CR4_GUEST_OWNED & v->cr4_guest_allowed;
 	vmcs_writen(v->hw, CR0_GUEST_HOST_MASK, ~CR0_GUEST_OWNED);

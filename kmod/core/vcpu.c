@@ -60,6 +60,10 @@ static void init_controls(struct lkx_vcpu *v)
 	vmcs_write64(hw, VMCS_LINK_POINTER, ~0ull);
 	if (v->vpid)
 		vmcs_write16(hw, VPID, v->vpid);
+	if (proc2 & CTRL(PROC2, ENCLS_EXITING))
+		vmcs_write64(hw, ENCLS_EXITING_BITMAP, ~0ull);
+	if (proc2 & CTRL(PROC2, ENCLV_EXITING))
+		vmcs_write64(hw, ENCLV_EXITING_BITMAP, ~0ull);
 	if (pin & CTRL(PIN, PREEMPTION_TIMER))
 		vmcs_write32(hw, PREEMPTION_TIMER_VALUE, caps->preemption_ticks >> caps->preemption_timer_shift);
 }

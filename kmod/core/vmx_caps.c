@@ -64,12 +64,12 @@ static const struct wanted proc2_required[] = {
 };
 
 /*
- * Not enabled although offered: XSAVES (a guest's IA32_XSS would have to be switched), and whatever this
+ * SGX's instructions would simply run without their exits. Not enabled although offered: XSAVES (a guest's IA32_XSS would have to be switched), and whatever this
  * module has no use for; an exit or a feature that is not asked for cannot surprise.
  */
 #define PROC2_OPTIONAL                                                                          \
 	(CTRL(PROC2, ENABLE_RDTSCP) | CTRL(PROC2, ENABLE_INVPCID) | CTRL(PROC2, WBINVD_EXITING) | \
-	 CTRL(PROC2, USE_TSC_SCALING))
+	 CTRL(PROC2, USE_TSC_SCALING) | CTRL(PROC2, ENCLS_EXITING) | CTRL(PROC2, ENCLV_EXITING))
 
 static const struct wanted exit_required[] = {
 	WANT(EXIT, HOST_ADDRESS_SPACE_SIZE, "64-bit host"),

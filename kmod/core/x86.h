@@ -91,6 +91,12 @@ enum lkx_msr_index {
 #define XCR0_X87 BIT_ULL(0)
 #define XCR0_SSE BIT_ULL(1)
 #define XCR0_AVX BIT_ULL(2)
+#define XCR0_AVX512 (7ull << 5)
+/*
+ * What a guest may have of the extended state. Not PKRU, which nobody switches at VM exit, so that a guest's would become the host's; and not
+ * AMX, which the kernel's guest-FPU container has no room for unless it is asked.
+ */
+#define XCR0_SUPPORTED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
 enum lkx_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 /* In the order of VMCS fields and of ModRM's Sreg encoding. */
