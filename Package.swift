@@ -88,7 +88,7 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
-        .testTarget(name: "X86Tests", dependencies: ["X86"] + unicorn, swiftSettings: strict),
+        .testTarget(name: "X86Tests", dependencies: ["X86"] + unicorn, swiftSettings: strict + interpreterSpeed),
         .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
     ] + unicornTargets,
     cLanguageStandard: .gnu11

@@ -7,9 +7,3 @@ static inline uc_err likex_uc_hook_interrupt(uc_engine *engine, uc_hook *hook,
 {
 	return uc_hook_add(engine, hook, UC_HOOK_INTR, (void *)callback, context, (uint64_t)1, (uint64_t)0);
 }
-
-/* Forgets translated code of [begin, end). */
-static inline uc_err likex_uc_forget_code(uc_engine *engine, uint64_t begin, uint64_t end)
-{
-	return uc_ctl_remove_cache(engine, begin, end);
-}

@@ -4,21 +4,28 @@ import X86
 
 /// Runs cases on both engines and says where they differ.
 final class Differential {
-    private let unicorn: [Mode: UnicornEngine]
-    private let interpreter = InterpreterEngine()
+    private var unicorn: [Mode: UnicornEngine] = [:]
+    /// Renewed together, so that memory outside the window is alike too.
+    private var interpreter: [Mode: InterpreterEngine] = [:]
     private(set) var known: [String: Int] = [:]
     /// Cases that both engines finished without an exception.
     private(set) var finished = 0
 
-    init() {
-        unicorn = Dictionary(uniqueKeysWithValues: Mode.allCases.map { ($0, UnicornEngine($0)) })
+    /// An engine with a place for code.
+    private func engine(_ test: Case) -> (UnicornEngine, place: Int) {
+        let size = test.code.count + 16
+        if let engine = unicorn[test.mode], let place = engine.takePlace(size) { return (engine, place) }
+        let engine = UnicornEngine(test.mode)
+        unicorn[test.mode] = engine
+        interpreter[test.mode] = InterpreterEngine()
+        return (engine, engine.takePlace(size) ?? 0)
     }
 
     /// A description of the first difference, or nil.
     func difference(_ test: Case, counting: Bool = true) -> String? {
-        guard let engine = unicorn[test.mode] else { return "no Unicorn for \(test.mode)" }
-        let ours = interpreter.run(test)
-        let theirs = engine.run(test)
+        let (engine, place) = self.engine(test)
+        guard let ours = interpreter[test.mode]?.run(test, at: place) else { return "no interpreter for \(test.mode)" }
+        let theirs = engine.run(test, at: place)
         if counting && ours.end == .done && theirs.end == .done { finished += 1 }
         guard let text = compare(test, ours, theirs) else { return nil }
         if let known = KnownDifferences.list.first(where: { $0.explains(test, ours, theirs) }) {
@@ -39,7 +46,7 @@ final class Differential {
             return "register \(number): X86 \(hex(ours.state.registers[number])), Unicorn "
                 + hex(theirs.state.registers[number])
         }
-        let undefined = test.instructions.last?.undefined ?? 0
+        let undefined = test.instructions.reversed().prefix { $0.bytes != [0x38, 0xC0] }.reduce(0) { $0 | $1.undefined }
         let mask = (Flag.status | Flag.direction) & ~undefined
         if (ours.state.flags ^ theirs.state.flags) & mask != 0 {
             return "flags: X86 \(hex(ours.state.flags & mask)), Unicorn \(hex(theirs.state.flags & mask))"

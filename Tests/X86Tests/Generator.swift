@@ -64,7 +64,9 @@ struct Generator {
         if form.mayRepeat && random.chance(60) { bytes.append(random.chance(50) ? 0xF3 : 0xF2) }
         if use66 { bytes.append(0x66) }
         let (modRM, isRegister) = operand(form, addressSize, &rex)
-        if form.mayLock && (random.chance(8) && !isRegister || random.chance(1)) { bytes.append(0xF0) }
+        // LOCK with BTS and its kin on a register, #UD, makes Unicorn 2.0.1 end the process ("tcg fatal error").
+        let mayBeWrong = form.name != "bt" && random.chance(1)
+        if form.mayLock && (random.chance(8) && !isRegister || mayBeWrong) { bytes.append(0xF0) }
         var size = mode == .bits16 ? 2 : 4
         if use66 { size = 6 - size }
         switch form.encoding {

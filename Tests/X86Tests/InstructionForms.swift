@@ -4,6 +4,8 @@
 enum InstructionForms {
     static let integer: [InstructionForm] = arithmetic + shifts + unary + moves + bits + strings + stack + legacy + branches
     static let all = integer + bmi + sse
+    static let byMode = Dictionary(
+        uniqueKeysWithValues: Mode.allCases.map { mode in (mode, all.filter { $0.modes.contains(mode) }) })
     private static let old: [Mode] = [.bits16, .bits32]
 
     private static func form(

@@ -2,10 +2,10 @@
 import X86
 
 /// Runs differential cases on the interpreter.
-struct InterpreterEngine: ~Copyable {
+final class InterpreterEngine {
     private let memory = StrictMemory(size: Case.memorySize)
 
-    func run(_ test: Case) -> EngineResult {
+    func run(_ test: Case, at place: Int) -> EngineResult {
         var processor = Processor(bus: memory, translationCapacity: 16)
         test.mode.prepare(&processor)
         processor.interceptedExceptions = .max
@@ -14,12 +14,12 @@ struct InterpreterEngine: ~Copyable {
             processor.vectors.xmm[number] = SIMD2(test.start.xmm[2 * number], test.start.xmm[2 * number + 1])
         }
         processor.flags = test.start.flags
-        processor.rip = UInt64(Case.codeAddress)
-        memory.set([UInt8](repeating: 0xF4, count: 256), at: Case.codeAddress)
-        memory.set(test.code, at: Case.codeAddress)
+        processor.rip = UInt64(place)
+        memory.set([UInt8](repeating: 0xF4, count: test.code.count + 16), at: place)
+        memory.set(test.code, at: place)
         memory.set(test.start.memory, at: Case.window.lowerBound)
 
-        let end = UInt64(Case.codeAddress + test.code.count)
+        let end = UInt64(place + test.code.count)
         var vector: UInt8?
         var outcome = Outcome.retired
         var steps = 0

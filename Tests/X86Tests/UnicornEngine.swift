@@ -2,7 +2,7 @@
 #if canImport(CUnicorn)
 import CUnicorn
 
-/// Runs differential cases on Unicorn, one instance a mode.
+/// Runs differential cases on Unicorn, as many as there are places for code.
 @safe final class UnicornEngine {
     private var engine: OpaquePointer?
     private let mode: Mode
@@ -15,11 +15,13 @@ import CUnicorn
         UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX, UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI,
         UC_X86_REG_EDI,
     ]
+    private var places: Range<Int>
     /// Set by the hook: Unicorn goes on after INT n and the like unless told to stop.
     fileprivate var sawInterrupt = false
 
     init(_ mode: Mode) {
         self.mode = mode
+        places = Case.codeRange(mode)
         let kind = mode == .bits16 ? UC_MODE_16 : mode == .bits32 ? UC_MODE_32 : UC_MODE_64
         unsafe precondition(uc_open(UC_ARCH_X86, kind, &engine) == UC_ERR_OK, "Unicorn won't open")
         unsafe precondition(
@@ -27,6 +29,13 @@ import CUnicorn
         var control: UInt64 = 0x600 | 1 << 16
         unsafe uc_reg_write(engine, Int32(UC_X86_REG_CR4.rawValue), &control)
         addInterruptHook()
+    }
+
+    /// A place for `size` bytes of code that this engine hasn't run from, or nil when they are used up.
+    func takePlace(_ size: Int) -> Int? {
+        guard places.count >= size else { return nil }
+        defer { places = (places.lowerBound + size)..<places.upperBound }
+        return places.lowerBound
     }
 
     deinit { unsafe uc_close(engine) }
@@ -57,7 +66,7 @@ import CUnicorn
         unsafe uc_mem_write(engine, UInt64(address), bytes, bytes.count)
     }
 
-    func run(_ test: Case) -> EngineResult {
+    func run(_ test: Case, at place: Int) -> EngineResult {
         let names = mode == .bits64 ? general : narrow
         for (number, name) in names.enumerated() { setRegister(name, test.start.registers[number]) }
         for number in 0..<(mode == .bits64 ? 16 : 8) {
@@ -67,13 +76,12 @@ import CUnicorn
         var mxcsr: UInt32 = 0x1F80
         unsafe uc_reg_write(engine, Int32(UC_X86_REG_MXCSR.rawValue), &mxcsr)
         setRegister(UC_X86_REG_EFLAGS, test.start.flags)
-        write([UInt8](repeating: 0xF4, count: 256), at: Case.codeAddress)
-        write(test.code, at: Case.codeAddress)
+        write([UInt8](repeating: 0xF4, count: test.code.count + 16), at: place)
+        write(test.code, at: place)
         write(test.start.memory, at: Case.window.lowerBound)
-        unsafe likex_uc_forget_code(engine, UInt64(Case.codeAddress), UInt64(Case.codeAddress + 512))
         sawInterrupt = false
-        let end = UInt64(Case.codeAddress + test.code.count)
-        let error = unsafe uc_emu_start(engine, UInt64(Case.codeAddress), end, 0, 2000)
+        let end = UInt64(place + test.code.count)
+        let error = unsafe uc_emu_start(engine, UInt64(place), end, 0, 2000)
 
         var state = CaseState()
         for (number, name) in names.enumerated() { state.registers[number] = register(name) }
