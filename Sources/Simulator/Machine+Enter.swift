@@ -94,8 +94,12 @@ extension Machine {
         let watches =
             vmcs.has(ProcControl.interruptWindowExiting) || vmcs.has(ProcControl.nmiWindowExiting)
         let isTimed = vmcs.has(PinControl.preemptionTimer)
+        // Who has the processor gets something done before it gives way to other threads.
+        var mayGiveWay = false
         while true {
-            if let exit = boundaryExit(vmcs, isTimed && timer.value(at: bus.ticks) == 0) { return exit }
+            let isWanted = isWanted || mayGiveWay && lock.isWanted
+            mayGiveWay = true
+            if let exit = boundaryExit(vmcs, isWanted, isTimed && timer.value(at: bus.ticks) == 0) { return exit }
             let slice = isTimed ? min(Self.slice, max(timer.remaining(at: bus.ticks), 1)) : Self.slice
             let before = cpu.retired
             let outcome = cpu.run(limit: watches ? 1 : slice)
@@ -105,7 +109,7 @@ extension Machine {
         }
     }
 
-    private func boundaryExit(_ vmcs: VMCS, _ timerExpired: Bool) -> VMExit? {
+    private func boundaryExit(_ vmcs: VMCS, _ isWanted: Bool, _ timerExpired: Bool) -> VMExit? {
         // Debug traps of the last instruction come first. SDM vol. 3, table 7-2.
         if cpu.pendingDebug != 0, cpu.interruptShadow != .stackSegment { return nil }
         let state: UInt64 =

@@ -51,7 +51,9 @@ extension Machine {
             unsafe Machine.of(vm.pointee.hw).kick(vm)
         }
         unsafe ops.run_poll = { vcpu in
-            guard let run = unsafe vcpu?.pointee.run else { return 0 }
+            guard let vcpu = unsafe vcpu, let run = unsafe vcpu.pointee.run else { return 0 }
+            let machine = unsafe Machine.of(vcpu.pointee.hw)
+            if machine.lock.isWanted { machine.loaded?.giveWay() }
             return unsafe run.pointee.immediate_exit != 0 ? -EINTR : 0
         }
         unsafe ops.entry_begin = { vcpu in

@@ -13,7 +13,7 @@ import X86
     let vmx: VMXProcessor
     let bus: GuestBus
     var cpu: Processor
-    let lock = Mutex(())
+    let lock = ProcessorLock()
 
     @unsafe let hw: UnsafeMutablePointer<lkx_hw>
     @unsafe let caps: UnsafeMutablePointer<lkx_vmx_caps>

@@ -44,7 +44,7 @@ import Synchronization
     }
 
     /// What the core did that it must never do, and VM entries that the processor refused, with the check that each failed.
-    public var warnings: [String] { machine.lock.withLock { _ in machine.warnings } }
+    public var warnings: [String] { machine.lock.withLock { machine.warnings } }
 
     /// Pages and objects that the core holds: 0 when every file is closed.
     public var held: UInt64 { machine.held }
@@ -127,8 +127,8 @@ import Synchronization
             return Int(add(.vm(vm)))
         case .checkExtension: return SimulatedSystem.check(argument, machine)
         case .getVcpuMmapSize: return argument == 0 ? RunPages.size : Int(-EINVAL)
-        case .getSupportedCpuid: return machine.lock.withLock { _ in system.supportedCPUID(argument) }
-        case .getMsrIndexList: return machine.lock.withLock { _ in system.msrIndices(argument) }
+        case .getSupportedCpuid: return machine.lock.withLock { system.supportedCPUID(argument) }
+        case .getMsrIndexList: return machine.lock.withLock { system.msrIndices(argument) }
         default: break
         }
         // LiKeX's way: it is for the VM that this file made, or for its first vCPU.

@@ -10,7 +10,7 @@ import X86
 extension SimulatedVCPU {
     /// A value, or -errno.
     func ioctl(_ ioctl: Ioctl, _ argument: UInt) -> Int {
-        machine.lock.withLock { _ in
+        machine.lock.withLock {
             load()
             defer { put() }
             return loaded(ioctl, argument)

@@ -73,6 +73,16 @@ import X86
         unsafe core.pointee.kernel_gs_base = machine.cpu.msrs.kernelGSBase
     }
 
+    /// In KVM_RUN, between two laps: another thread has the processor for a while.
+    func giveWay() {
+        vectors = machine.cpu.vectors
+        put()
+        machine.lock.unlock()
+        machine.lock.lock()
+        load()
+        machine.cpu.vectors = vectors
+    }
+
     /// Before VM entry: the MSRs that no VMCS field holds.
     func loadMSRs() {
         machine.cpu.msrs.star = unsafe core.pointee.star

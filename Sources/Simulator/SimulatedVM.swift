@@ -20,7 +20,7 @@ import Synchronization
         unsafe core.pointee.hw = machine.hw
         unsafe core.pointee.caps = UnsafePointer(machine.caps)
         unsafe core.pointee.tsc_khz = Model.kilohertz
-        let isReady = machine.lock.withLock { _ in
+        let isReady = machine.lock.withLock {
             guard machine.beginUse() else { return false }
             if unsafe lkx_ept_init(core, machine.caps.pointee.ept_ad) == 0 { return true }
             machine.endUse()
@@ -33,7 +33,7 @@ import Synchronization
     }
 
     deinit {
-        machine.lock.withLock { _ in
+        machine.lock.withLock {
             for vcpu in vcpus { vcpu.destroy() }
             unsafe lkx_ept_destroy(core)
             unsafe lkx_memslots_destroy(core)
@@ -49,7 +49,7 @@ import Synchronization
             if vcpus.count >= Int(LIKEX_MAX_VCPUS) { return (nil, Int(-EINVAL)) }
             if vcpus.contains(where: { $0.id == id }) { return (nil, Int(-EEXIST)) }
             let vcpu = SimulatedVCPU(self, id: UInt32(id))
-            let error = machine.lock.withLock { _ in vcpu.create() }
+            let error = machine.lock.withLock { vcpu.create() }
             if error != 0 { return (nil, error) }
             vcpus.append(vcpu)
             return (vcpu, 0)

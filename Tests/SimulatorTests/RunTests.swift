@@ -76,6 +76,25 @@ import VMXSim
         #expect(device.kernel.warnings == [])
     }
 
+    @Test func aVCPUThatSpinsLetsAnotherThreadsRun() async throws {
+        let device = try RawDevice()
+        let second = Int32(try device.call(device.vm, .createVcpu, 1).get())
+        defer { device.kernel.close(second) }
+        // At 0: inc %cx; cmpb $0, 0x800; je back; hlt. At 0x100: movb $1, 0x800; hlt.
+        var code: [UInt8] = [0x41, 0x80, 0x3E, 0x00, 0x08, 0x00, 0x74, 0xF8, 0xF4]
+        code += [UInt8](repeating: 0x90, count: 0x100 - code.count)
+        code += [0xC6, 0x06, 0x00, 0x08, 0x01, 0xF4]
+        device.region(0, 0, 0x1000, device.allocate(0x1000, code))
+        try device.start(at: 0)
+        try device.start(at: 0x100, of: second)
+        async let spins = onThread { device.run() }
+        while unsafe device.kernel.machine.running == nil { await Task.yield() }
+        #expect(device.call(second, .run) == .success(0))
+        #expect(await spins == .success(0))
+        #expect(device.exitReason == KVMExit.hlt.number)
+        #expect(device.kernel.warnings == [])
+    }
+
     @Test func twoRunsAreTheSameToTheLastTick() throws {
         func ticks() throws -> UInt64 {
             let system = try System(path: SimulatedKernel.path, in: try SimulatedKernel())

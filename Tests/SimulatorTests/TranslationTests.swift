@@ -65,10 +65,10 @@ import Testing
         device.region(0, 0, 0x5000, device.allocate(0x5000, [0xA0, 0x00, 0x50, 0xEB, 0xFB]))
         device.region(1, 0x5000, 0x1000, device.allocate(0x1000, fill: 0x11))
         try device.start(at: 0)
-        let run = Task.detached { device.run() }
+        async let run = onThread { device.run() }
         while unsafe device.kernel.machine.running == nil { await Task.yield() }
         #expect(device.region(1, 0x5000, 0, 0) == .success(0))
-        #expect(await run.value == .success(0))
+        #expect(await run == .success(0))
         #expect(device.exitReason == KVMExit.mmio.number)
     }
 }
