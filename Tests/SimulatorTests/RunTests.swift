@@ -37,10 +37,7 @@ import VMXSim
         special.tr.type = 11
         _ = try device.call(device.vcpu, .setSregs, &special).get()
         #expect(device.run() == .success(0))
-        withKnownIssue(
-            "kmod/core/run.c: a failed entry leaves the VMCS clear (SDM vol. 3, ch. 31, VMLAUNCH), lap() resumes it",
-            isIntermittent: true
-        ) { #expect(device.exitReason == KVMExit.hlt.number) }
+        #expect(device.exitReason == KVMExit.hlt.number)
     }
 
     @Test func immediateExitRunsNothing() throws {

@@ -161,8 +161,10 @@ static int lap(struct lkx_vcpu *v)
 		lkx_events_cancel(v);
 		return entry_failed(v);
 	}
-	v->launched = true;
 	read_exit(v);
+	/* An entry that failed on guest state leaves the VMCS clear: the next one is a VMLAUNCH again. SDM vol. 3, "VMLAUNCH". */
+	if (likely(!(v->exit.reason & EXIT_REASON_ENTRY_FAILED)))
+		v->launched = true;
 	if (unlikely(v->exit.interruption_info & INTR_INFO_VALID))
 		plat_host_event(v, v->exit.interruption_info);
 	plat_entry_end(v);
