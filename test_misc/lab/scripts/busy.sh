@@ -3,11 +3,28 @@
 # a module that is in use is not removed.
 # lab: KERNEL=6.1 CPUS=2
 # lab: KERNEL=6.12 CPUS=2
+# A VM that lives until it is killed: returns when it is there. Device, and what its VM's descriptor is called.
+hold_vm() {
+    hop $1 1000000 > /tmp/hop.out 2>&1 &
+    holder=$!
+    for i in $(seq 100); do
+        ls -l /proc/$holder/fd 2> /dev/null | grep -q "anon_inode:$2" && return
+        sleep 0.1
+    done
+    echo "no VM on $1 after ten seconds"
+    cat /tmp/hop.out
+    exit 1
+}
+
+release_vm() {
+    kill $holder
+    wait $holder
+}
+
 modprobe kvm-intel || exit 1
 modprobe likex || exit 1
 
-hop /dev/kvm 3000 > /tmp/hop.out 2>&1 &
-sleep 0.3
+hold_vm /dev/kvm kvm-vm
 likex test-vm --device /dev/rust_kvm > /tmp/busy.out 2>&1
 status=$?
 cat /tmp/busy.out
@@ -19,12 +36,10 @@ if ! dmesg | grep "likex: another hypervisor holds VMX"; then
     echo "the kernel's log does not say who is in the way"
     exit 1
 fi
-kill %1
-wait
+release_vm
 likex test-vm --device /dev/rust_kvm || exit 1
 
-hop /dev/rust_kvm 3000 > /tmp/hop.out 2>&1 &
-sleep 0.3
+hold_vm /dev/rust_kvm likex-vm
 if rmmod likex 2> /tmp/rmmod.out; then
     echo "likex was removed while it had a VM"
     exit 1
@@ -37,7 +52,6 @@ if uname -r | grep -q '^6\.1\.'; then
         exit 1
     fi
 fi
-kill %1
-wait
+release_vm
 rmmod likex || exit 1
 likex test-vm --device /dev/kvm
