@@ -3,9 +3,9 @@
 # a module that is in use is not removed.
 # lab: KERNEL=6.1 CPUS=2
 # lab: KERNEL=6.12 CPUS=2
-# A VM that lives until it is killed: returns when it is there. Device, and what its VM's descriptor is called.
+# A VM that lives for some seconds or until it is killed: returns when it is there. Device, and what its VM's descriptor is called.
 hold_vm() {
-    hop $1 1000000 > /tmp/hop.out 2>&1 &
+    hop $1 6000 > /tmp/hop.out 2>&1 &
     holder=$!
     for i in $(seq 100); do
         ls -l /proc/$holder/fd 2> /dev/null | grep -q "anon_inode:$2" && return
@@ -17,7 +17,7 @@ hold_vm() {
 }
 
 release_vm() {
-    kill $holder
+    kill $holder 2> /dev/null
     wait $holder
 }
 
