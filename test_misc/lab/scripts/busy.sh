@@ -5,13 +5,14 @@
 # lab: KERNEL=6.12 CPUS=2
 # A VM that lives for some seconds or until it is killed: returns when it is there. Device, and what its VM's descriptor is called.
 hold_vm() {
-    hop $1 6000 > /tmp/hop.out 2>&1 &
+    hop $1 20000 > /tmp/hop.out 2>&1 &
     holder=$!
-    for i in $(seq 100); do
+    # The machine is as slow as the host is busy: a minute of its time.
+    for i in $(seq 600); do
         ls -l /proc/$holder/fd 2> /dev/null | grep -q "anon_inode:$2" && return
         sleep 0.1
     done
-    echo "no VM on $1 after ten seconds"
+    echo "no VM on $1 after a minute"
     cat /tmp/hop.out
     exit 1
 }
