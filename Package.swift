@@ -43,8 +43,12 @@ let package = Package(
         .target(name: "CKVMSys"),
         .target(name: "KVM", dependencies: ["KVMABI", "CKVMABI", "CKVMSys"], swiftSettings: strict),
 
+        // Finishes in user space, with the interpreter, what a device's kernel side doesn't decode.
+        .target(name: "Emulation", dependencies: ["KVM", "CKVMABI", "X86"], swiftSettings: strict),
+
         // The test machine, and the command that drives it.
-        .target(name: "TestMachine", dependencies: ["KVM", "KVMABI"], swiftSettings: strict),
+        .target(
+            name: "TestMachine", dependencies: ["Emulation", "KVM", "KVMABI"], swiftSettings: strict),
         .executableTarget(
             name: "likex",
             dependencies: [
@@ -85,6 +89,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "VMXSimTests", dependencies: ["VMXSim", "KVMABI"], swiftSettings: strict),
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
+        .testTarget(
+            name: "EmulationTests", dependencies: ["CKVMABI", "Emulation", "KVM", "Simulator"], swiftSettings: strict),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),

@@ -69,4 +69,10 @@ public struct MMIO: Equatable, Sendable {
     public let count: Int
     /// What is stored; nil for a load, which `RunPage.answer` gives its value.
     public let stored: [UInt8]?
+
+    public init(address: GuestAddress, count: Int, stored: [UInt8]?) {
+        self.address = address
+        self.count = count
+        self.stored = stored
+    }
 }

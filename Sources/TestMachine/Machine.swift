@@ -40,7 +40,7 @@ public struct Machine: ~Copyable {
         var outcome = Outcome()
         do throws(KVMError) {
             try vcpu.armKick(milliseconds: UInt64(max(guest.timeout, 0) * 1000))
-            var loop = RunLoop(guest, progress: progress)
+            var loop = RunLoop(guest, memory: vm.slots, progress: progress)
             outcome.end = loop.run(vcpu)
             vcpu.disarmKick()
             outcome.output = loop.ports.output

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import Emulation
 import KVM
 
 /// KVM_RUN again and again, and what the test machine does about each exit.
@@ -9,9 +10,12 @@ struct RunLoop {
     private let deadline: UInt64
     private let progress: (Int) -> Void
     private var nextProgress: UInt64
+    private let memory: [MemorySlot]
+    private lazy var finisher = InstructionFinisher()
 
-    init(_ guest: Guest, progress: @escaping (Int) -> Void) {
+    init(_ guest: Guest, memory: [MemorySlot], progress: @escaping (Int) -> Void) {
         let now = Host.nanoseconds
+        self.memory = memory
         limit = guest.exitLimit
         deadline = now &+ UInt64(max(guest.timeout, 0) * 1e9)
         self.progress = progress
@@ -82,11 +86,23 @@ struct RunLoop {
         case .irqWindowOpen, .setTPR: break
         case .shutdown: end = .shutdown
         case .failEntry: end = .failEntry
+        case .internalError(suberror: 1, data: _):
+            if try finishInstruction(vcpu, ticks) { return nil }
+            end = .internalError
         case .internalError: end = .internalError
         default: end = .other(exit.shortName)
         }
         exits.append(ExitRecord(exit, data: data, ticks: ticks))
         return end
+    }
+
+    /// Executes the instruction that the device has left to user space (KVM_INTERNAL_ERROR_EMULATION). What it loads and
+    /// stores is recorded like exits of a device that emulates it itself; false where it can't be finished here either.
+    private mutating func finishInstruction(_ vcpu: borrowing VCPU, _ ticks: UInt64) throws(KVMError) -> Bool {
+        let device = RecordingDevice(ticks: ticks)
+        let result = try finisher.finish(vcpu, memory: memory, device: device)
+        exits += device.records
+        return result == .finished
     }
 
     /// Port I/O and loads take effect in the next KVM_RUN, which immediate_exit keeps from entering the guest.
@@ -107,6 +123,30 @@ struct RunLoop {
         guard now >= nextProgress else { return }
         nextProgress = now &+ 1_000_000_000
         progress(exits.count)
+    }
+}
+
+/// The test machine's MMIO for instructions that are finished in user space.
+private final class RecordingDevice: MMIODevice {
+    private(set) var records: [ExitRecord] = []
+    /// The exit's cost is the first access's.
+    private var ticks: UInt64
+
+    init(ticks: UInt64) { self.ticks = ticks }
+
+    func load(_ address: GuestAddress, count: Int) -> [UInt8] {
+        let data = Ports.load(address.rawValue, count: count)
+        record(MMIO(address: address, count: count, stored: nil), data)
+        return data
+    }
+
+    func store(_ address: GuestAddress, _ bytes: [UInt8]) {
+        record(MMIO(address: address, count: bytes.count, stored: bytes), bytes)
+    }
+
+    private func record(_ mmio: MMIO, _ data: [UInt8]) {
+        records.append(ExitRecord(.mmio(mmio), data: data, ticks: ticks))
+        ticks = 0
     }
 }
 

@@ -45,8 +45,8 @@ extension Processor {
     /// FXSAVE's 512-byte area (SDM vol. 1, 10.5.1).
     private mutating func saveState(_ address: UInt64, wide: Bool) throws(Trap) {
         // All of the area must be writable before any of it changes.
-        _ = try loadForWrite(address, 8)
-        _ = try loadForWrite(advanced(address, 504), 8)
+        try checkWritable(address, 8)
+        try checkWritable(advanced(address, 504), 8)
         try store(address, 2, UInt64(vectors.controlWord))
         try store(advanced(address, 2), 2, UInt64(vectors.statusWord))
         try store(advanced(address, 4), 2, UInt64(vectors.tagWord))

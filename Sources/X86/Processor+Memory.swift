@@ -46,6 +46,14 @@ extension Processor {
         return try slowLoad(linear, size, .write, dataMode)
     }
 
+    /// Faults as a write would, and does nothing: a device sees no load that the instruction doesn't make.
+    @inline(__always)
+    mutating func checkWritable(_ linear: UInt64, _ size: UInt8) throws(Trap) {
+        if unsafe translations.lookup(linear, size: UInt64(size), permission: 2 &<< dataMode) == nil {
+            try slowCheckWritable(linear, size, dataMode)
+        }
+    }
+
     @inline(__always)
     mutating func store(_ linear: UInt64, _ size: UInt8, _ value: UInt64) throws(Trap) {
         if let host = unsafe translations.lookup(linear, size: UInt64(size), permission: 2 &<< dataMode) {
@@ -101,6 +109,13 @@ extension Processor {
             let target = index < room ? moved(first, index) : moved(second, index - room)
             try targetStore(target, 1, value >> (8 * index))
         }
+    }
+
+    @inline(never)
+    private mutating func slowCheckWritable(_ linear: UInt64, _ size: UInt8, _ mode: UInt16) throws(Trap) {
+        let room = 4096 - linear & 0xFFF
+        _ = try target(linear, .write, size, mode)
+        if UInt64(size) > room { _ = try target(advanced(linear, room), .write, size, mode) }
     }
 
     private func moved(_ target: Target, _ distance: UInt64) -> Target {

@@ -29,7 +29,7 @@ extension Processor {
         let address = try operandAddress(i, 16, write: true)
         if aligned && address & 15 != 0 { throw .general }
         // Nothing is written unless all can be.
-        if !aligned { _ = try loadForWrite(advanced(address, 8), 8) }
+        if !aligned { try checkWritable(advanced(address, 8), 8) }
         try store(address, 8, value[0])
         try store(advanced(address, 8), 8, value[1])
     }

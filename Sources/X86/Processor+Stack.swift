@@ -57,7 +57,7 @@ extension Processor {
         }
         let top = (registers[Register.rsp] &- bytes) & stackMask
         // The frame's end must be writable, or the instruction is restarted.
-        _ = try loadForWrite(try linear(2, top, size, write: true), size)
+        try checkWritable(try linear(2, top, size, write: true), size)
         setStackPointer(top)
         setRegister(5, size, frame)
     }

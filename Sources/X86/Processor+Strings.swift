@@ -108,7 +108,7 @@ extension Processor {
         try repeated(i, compares: false) { (processor) throws(Trap) in
             let to = try processor.linear(0, processor.index(Register.rdi, i), size, write: true)
             // The page is looked up before the port is read: a fault must not lose the port's value.
-            _ = try processor.loadForWrite(to, size)
+            try processor.checkWritable(to, size)
             try processor.store(to, size, try processor.readPort(port, size))
             processor.advance(Register.rdi, i, size)
         }

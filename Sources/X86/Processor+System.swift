@@ -171,7 +171,7 @@ extension Processor {
     private mutating func storeTable(_ i: Instruction, _ table: DescriptorTable) throws(Trap) {
         let width: UInt8 = codeSize == 8 ? 8 : 4
         let address = try operandAddress(i, width + 2, write: true)
-        _ = try loadForWrite(advanced(address, 2), width)
+        try checkWritable(advanced(address, 2), width)
         try store(address, 2, UInt64(table.limit))
         try store(advanced(address, 2), width, table.base)
     }
