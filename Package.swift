@@ -94,7 +94,8 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
-        .testTarget(name: "X86Tests", dependencies: ["X86"] + unicorn, swiftSettings: strict + interpreterSpeed),
+        .target(name: "CX87", path: "Tests/CX87"),
+        .testTarget(name: "X86Tests", dependencies: ["X86", "CX87"] + unicorn, swiftSettings: strict + interpreterSpeed),
         .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
     ] + unicornTargets,
     cLanguageStandard: .gnu11

@@ -15,7 +15,7 @@ extension SimulatedVCPU {
         fpu.mxcsr = vectors.mxcsr
         unsafe withUnsafeMutableBytes(of: &fpu.fpr) { bytes in
             for number in 0..<8 {
-                unsafe bytes.storeBytes(of: vectors.x87[number], toByteOffset: number * 16, as: SIMD2<UInt64>.self)
+                unsafe bytes.storeBytes(of: vectors[stack: number], toByteOffset: number * 16, as: SIMD2<UInt64>.self)
             }
         }
         unsafe withUnsafeMutableBytes(of: &fpu.xmm) { bytes in
@@ -36,7 +36,7 @@ extension SimulatedVCPU {
         // MXCSR stays: KVM_SET_FPU has never set it, and VMMs leave 0 there.
         unsafe withUnsafeBytes(of: fpu.fpr) { bytes in
             for number in 0..<8 {
-                vectors.x87[number] = unsafe bytes.loadUnaligned(fromByteOffset: number * 16, as: SIMD2<UInt64>.self)
+                vectors[stack: number] = unsafe bytes.loadUnaligned(fromByteOffset: number * 16, as: SIMD2<UInt64>.self)
             }
         }
         unsafe withUnsafeBytes(of: fpu.xmm) { bytes in

@@ -85,6 +85,8 @@ struct Decoder {
             let modRM = try modRM()
             if result.opcode == 0xF6, modRM & 0x30 == 0 { layout.immediate = .byte }
             if result.opcode == 0xF7, modRM & 0x30 == 0 { layout.immediate = .full }
+            // The x87 keeps the ModRM byte in its last opcode.
+            if result.opcode & 0xFFF8 == 0xD8 { result.immediate = UInt64(modRM) }
         } else {
             result.rm = UInt8(truncatingIfNeeded: result.opcode) & 7 | (rex & 1) << 3
         }

@@ -143,6 +143,7 @@ extension Processor {
             if cr0 & (CR0.monitorCoprocessor | CR0.taskSwitched) == CR0.monitorCoprocessor | CR0.taskSwitched {
                 throw .deviceNotAvailable
             }
+            try requireNoX87Exception()
         case 0x9C: try pushFlags(size)
         case 0x9D: try popFlags(size)
         case 0x9E: flags = flags & ~0xD5 | registers[Register.rax] >> 8 & 0xD5

@@ -57,8 +57,8 @@ extension Processor {
         try store(advanced(address, 28), 4, 0xFFFF)
         for number in 0..<8 {
             let slot = advanced(address, 32 + 16 * UInt64(number))
-            try store(slot, 8, vectors.x87[number][0])
-            try store(advanced(slot, 8), 8, vectors.x87[number][1] & 0xFFFF)
+            try store(slot, 8, vectors[stack: number][0])
+            try store(advanced(slot, 8), 8, vectors[stack: number][1] & 0xFFFF)
         }
         for number in 0..<(codeSize == 8 ? 16 : 8) {
             let slot = advanced(address, 160 + 16 * UInt64(number))
@@ -69,8 +69,9 @@ extension Processor {
 
     private mutating func restoreState(_ address: UInt64, _ wide: Bool) throws(Trap) {
         var state = VectorState()
-        state.controlWord = UInt16(truncatingIfNeeded: try load(address, 2)) | 0x40
+        state.controlWord = UInt16(truncatingIfNeeded: try load(address, 2)) & 0x1F7F | 0x40
         state.statusWord = UInt16(truncatingIfNeeded: try load(advanced(address, 2), 2))
+        state.refreshSummary()
         state.tagWord = UInt8(truncatingIfNeeded: try load(advanced(address, 4), 1))
         state.lastOpcode = UInt16(truncatingIfNeeded: try load(advanced(address, 6), 2)) & 0x7FF
         state.lastInstruction = try load(advanced(address, 8), wide ? 8 : 4)
@@ -79,7 +80,7 @@ extension Processor {
         guard state.mxcsr >> 16 == 0 else { throw .general }
         for number in 0..<8 {
             let slot = advanced(address, 32 + 16 * UInt64(number))
-            state.x87[number] = Vector(try load(slot, 8), try load(advanced(slot, 8), 8) & 0xFFFF)
+            state[stack: number] = Vector(try load(slot, 8), try load(advanced(slot, 8), 8) & 0xFFFF)
         }
         state.xmm = vectors.xmm
         for number in 0..<(codeSize == 8 ? 16 : 8) {
@@ -87,24 +88,5 @@ extension Processor {
             state.xmm[number] = Vector(try load(slot, 8), try load(advanced(slot, 8), 8))
         }
         vectors = state
-    }
-
-    /// x87: only its control instructions, which compiled code and kernels use without computing with it.
-    mutating func executeX87(_ i: Instruction, _ opcode: UInt8) throws(Trap) {
-        if cr0 & (CR0.emulation | CR0.taskSwitched) != 0 { throw .deviceNotAvailable }
-        switch (opcode, i.isRegister, i.group) {
-        case (0xDB, true, 4) where i.rm & 7 == 3:
-            // FNINIT leaves the registers' contents.
-            vectors.controlWord = 0x037F
-            vectors.statusWord = 0
-            vectors.tagWord = 0
-            (vectors.lastOpcode, vectors.lastInstruction, vectors.lastData) = (0, 0, 0)
-        case (0xDB, true, 4) where i.rm & 7 == 2: vectors.statusWord &= 0x7F00
-        case (0xD9, false, 5): vectors.controlWord = UInt16(truncatingIfNeeded: try readRM(i, 2)) | 0x40
-        case (0xD9, false, 7): try writeRM(i, 2, UInt64(vectors.controlWord))
-        case (0xDD, false, 7): try writeRM(i, 2, UInt64(vectors.statusWord))
-        case (0xDF, true, 4) where i.rm & 7 == 0: setRegister(0, 2, UInt64(vectors.statusWord))
-        default: throw .unsupported
-        }
     }
 }

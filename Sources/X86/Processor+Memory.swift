@@ -81,6 +81,7 @@ extension Processor {
 
     @inline(never)
     mutating func slowLoad(_ linear: UInt64, _ size: UInt8, _ access: Access, _ mode: UInt16) throws(Trap) -> UInt64 {
+        if mode == AccessMode.checked { try checkAlignment(linear, size) }
         let room = 4096 - linear & 0xFFF
         if UInt64(size) <= room {
             return try targetLoad(try target(linear, access, size, mode), size)
@@ -99,6 +100,7 @@ extension Processor {
 
     @inline(never)
     mutating func slowStore(_ linear: UInt64, _ size: UInt8, _ value: UInt64, _ mode: UInt16) throws(Trap) {
+        if mode == AccessMode.checked { try checkAlignment(linear, size) }
         let room = 4096 - linear & 0xFFF
         if UInt64(size) <= room {
             return try targetStore(try target(linear, .write, size, mode), size, value)
@@ -116,6 +118,11 @@ extension Processor {
         let room = 4096 - linear & 0xFFF
         _ = try target(linear, .write, size, mode)
         if UInt64(size) > room { _ = try target(advanced(linear, room), .write, size, mode) }
+    }
+
+    /// #AC, for user code that asked for it (SDM vol. 3, 6.15, "Alignment Check Exception").
+    private func checkAlignment(_ linear: UInt64, _ size: UInt8) throws(Trap) {
+        if checksAlignment && linear & UInt64(size &- 1) != 0 { throw .exception(ProcessorException.alignmentCheck) }
     }
 
     private func moved(_ target: Target, _ distance: UInt64) -> Target {

@@ -40,7 +40,8 @@ extension Processor {
     mutating func refreshAccess() {
         fetchPage = .max
         hasBreakpoints = debugRegisters[7] & 0xFF != 0
-        if hasBreakpoints && hasDataBreakpoints {
+        checksAlignment = privilege == 3 && flags & Flag.alignmentCheck != 0 && cr0 & CR0.alignmentMask != 0
+        if checksAlignment || hasBreakpoints && hasDataBreakpoints {
             dataMode = AccessMode.checked
         } else {
             dataMode = architecturalDataMode

@@ -58,11 +58,16 @@ extension Processor {
     }
 
     /// What follows when delivering an event faults (SDM vol. 3, table 6-5); nil is a triple fault.
-    private func combine(_ event: Delivery, with trap: Trap) -> Delivery? {
+    private mutating func combine(_ event: Delivery, with trap: Trap) -> Delivery? {
         let second = trap.vector
         let isSevere = isContributory(second) || second == ProcessorException.pageFault
         if event.kind == .exception {
-            if event.vector == ProcessorException.doubleFault { return isSevere ? nil : plain(trap) }
+            let isDouble = event.vector == ProcessorException.doubleFault
+            if second == ProcessorException.pageFault, isDouble || event.vector == ProcessorException.pageFault {
+                // This page fault won't be delivered itself, but CR2 tells of it: it was the last one.
+                cr2 = faultAddress
+            }
+            if isDouble { return isSevere ? nil : plain(trap) }
             if isContributory(event.vector) && isContributory(second)
                 || event.vector == ProcessorException.pageFault && isSevere
             {

@@ -75,14 +75,14 @@ extension Processor {
         if point == .rdtscp { registers[Register.rcx] = msrs.tscAux & 0xFFFF_FFFF }
     }
 
-    /// LAR and LSL.
+    /// LAR and LSL. Bits 19:16 of LAR's result are undefined in the SDM (vol. 2, "LAR"); processors give the limit's.
     private mutating func loadRightsOrLimit(_ i: Instruction, limit: Bool) throws(Trap) {
         if hasRealSegments { throw .undefined }
         let selector = UInt16(truncatingIfNeeded: try readRM(i, 2))
         let found = try visibleDescriptor(selector, forLimit: limit)
         setFlag(Flag.zero, found != nil)
         guard let found else { return }
-        setRegister(i.reg, i.size, limit ? UInt64(found.limit) : found.low >> 32 & 0xF0_FF00)
+        setRegister(i.reg, i.size, limit ? UInt64(found.limit) : found.low >> 32 & 0xFF_FF00)
     }
 
     /// SLDT, STR, LLDT, LTR, VERR, VERW.

@@ -74,6 +74,8 @@ public struct Processor: ~Copyable {
     /// `AccessMode` of the running code's data accesses.
     var dataMode: UInt16 = AccessMode.supervisor
     var bypassesSegmentation = false
+    /// Whether data that isn't aligned raises #AC.
+    var checksAlignment = false
     /// Whether DR7 enables any breakpoint.
     var hasBreakpoints = false
 
@@ -133,7 +135,7 @@ public struct SystemMSRs: Sendable {
     public var timeStampOffset: UInt64 = 0
 }
 
-/// XMM registers, MXCSR and the part of the x87 that compiled code touches.
+/// XMM registers, MXCSR and the x87.
 public struct VectorState: Sendable {
     public var xmm = InlineArray<16, SIMD2<UInt64>>(repeating: .zero)
     public var mxcsr: UInt32 = 0x1F80
@@ -141,7 +143,8 @@ public struct VectorState: Sendable {
     public var statusWord: UInt16 = 0
     /// The abridged tag word, as FXSAVE has it: bit n set when register n isn't empty.
     public var tagWord: UInt8 = 0
-    /// The eight x87 registers' images; only FXSAVE and FXRSTOR touch them.
+    /// The images of R0 to R7; ST(0) is the one that bits 13:11 of the status word tell, see `subscript(stack:)`. The low halves are
+    /// the MMX registers.
     public var x87 = InlineArray<8, SIMD2<UInt64>>(repeating: .zero)
     public var lastOpcode: UInt16 = 0
     public var lastInstruction: UInt64 = 0

@@ -24,7 +24,7 @@ enum AccessMode {
     /// Supervisor with EFLAGS.AC set: SMAP doesn't apply.
     static let supervisorOverride: UInt16 = 3
     static let user: UInt16 = 6
-    /// A mode whose permission bits are never set, so that every access takes the slow path (data breakpoints).
+    /// A mode whose permission bits are never set, so that every access takes the slow path (data breakpoints, alignment checks).
     static let checked: UInt16 = 9
 }
 

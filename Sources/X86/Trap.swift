@@ -48,6 +48,7 @@ struct Trap: Error {
     static let undefined = Trap(kind: .exception, vector: ProcessorException.undefined)
     static let divide = Trap(kind: .exception, vector: ProcessorException.divideError)
     static let deviceNotAvailable = Trap(kind: .exception, vector: ProcessorException.deviceNotAvailable)
+    static let floatingPoint = Trap(kind: .exception, vector: ProcessorException.floatingPoint)
     static let simd = Trap(kind: .exception, vector: ProcessorException.simd)
     static let general = Trap(kind: .exception, vector: ProcessorException.generalProtection)
     static let stack = Trap(kind: .exception, vector: ProcessorException.stack)

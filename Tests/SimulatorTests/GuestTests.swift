@@ -23,18 +23,6 @@ import Testing
         let outcome = try machine.run()
         let failures = file.guest.expectation?.failures(of: outcome)
         #expect(kernel.warnings == [])
-        if let issue = Self.known[file.guest.name] {
-            withKnownIssue(issue, isIntermittent: true) { #expect(failures == []) }
-        } else {
-            #expect(failures == [], "\(String(decoding: outcome.output, as: UTF8.self))")
-        }
+        #expect(failures == [], "\(String(decoding: outcome.output, as: UTF8.self))")
     }
-
-    /// What the interpreter doesn't do yet.
-    private static let known: [String: Comment] = [
-        "double_fault": "X86: a page fault while a page fault is delivered leaves CR2 as it was",
-        "task_registers": "X86: LAR gives bits 19:16 as 0, not as the limit's",
-        "exceptions_long": "X86: no x87 arithmetic",
-        "fpu_sse": "X86: no x87 arithmetic",
-    ]
 }
