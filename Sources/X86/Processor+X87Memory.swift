@@ -40,7 +40,11 @@ extension Processor {
                 Vector(size == 4 ? 0xFFC0_0000 : 0xFFF8 << 48, 0)
             }
         case (0xDB, 7):
-            try storeX87(i, 10, pops: true) { _, value in value.image } indefinite: { Extended.indefinite.image }
+            try storeX87(i, 10, pops: true) { _, value in
+                value.image
+            } indefinite: {
+                Extended.indefinite.image
+            }
         case (0xDB, 1...3), (0xDD, 1), (0xDF, 1...3), (0xDF, 7): try storeIntegerX87(i, opcode)
         case (0xDF, 6):
             try storeX87(i, 10, pops: true) { control, value in

@@ -74,7 +74,9 @@ extension Processor {
     }
 
     private mutating func exchangeRegisters(_ n: Int) {
-        let values = (vectors.isEmpty(0) ? .indefinite : vectors.st(0), vectors.isEmpty(n) ? .indefinite : vectors.st(n))
+        let values = (
+            vectors.isEmpty(0) ? .indefinite : vectors.st(0), vectors.isEmpty(n) ? .indefinite : vectors.st(n)
+        )
         let exchange = { (state: inout VectorState) in
             state.setST(0, values.1)
             state.setST(n, values.0)

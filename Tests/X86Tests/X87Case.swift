@@ -51,7 +51,8 @@ struct X87Case: CustomStringConvertible {
 
     private static func number(_ random: inout Random) -> Number {
         let sign: UInt16 = random.chance(50) ? 0x8000 : 0
-        let significand = random.pick([random.next(), random.next() & (.max << (random.next() % 64)), 0, .max]) | 1 << 63
+        let significand =
+            random.pick([random.next(), random.next() & (.max << (random.next() % 64)), 0, .max]) | 1 << 63
         switch random.next() % 16 {
         case 0: return Number(head: sign, significand: 0)
         case 1: return Number(head: sign, significand: random.next() >> (random.next() % 64))
@@ -73,7 +74,9 @@ struct X87Case: CustomStringConvertible {
         var bytes = (0..<128).map { _ in random.byte() }
         let value: UInt64 =
             switch random.next() % 4 {
-            case 0: Double(bitPattern: random.next() & 1 << 63 | (0x3F0 + random.next() % 32) << 52 | random.next() >> 12).bitPattern
+            case 0:
+                Double(bitPattern: random.next() & 1 << 63 | (0x3F0 + random.next() % 32) << 52 | random.next() >> 12)
+                    .bitPattern
             case 1: UInt64(Float(bitPattern: UInt32(truncatingIfNeeded: random.next())).bitPattern)
             case 2: random.interesting()
             default: random.pick([0x7FF << 52, 0x7F80_0000, 1, 0x7FF0_0000_0000_0001, 0x7F80_0001, 0x8000_0000])
@@ -86,7 +89,9 @@ struct X87Case: CustomStringConvertible {
     func difference(_ form: [UInt8], _ guest: inout Guest) -> String? {
         var test = self
         let isDecimal = form == [0xDF, 0x26]
-        if isDecimal { for index in 0..<10 { test.memory[index] = test.memory[index] % 10 | (test.memory[index] >> 4) % 10 << 4 } }
+        if isDecimal {
+            for index in 0..<10 { test.memory[index] = test.memory[index] % 10 | (test.memory[index] >> 4) % 10 << 4 }
+        }
         if form == [0xD9, 0x26] || form == [0xDD, 0x26] || form == [0xD9, 0x2E] {
             // An environment whose reserved bits are as processors have them.
             test.memory[0] = test.memory[0] & 0x3F | 0x40
@@ -112,8 +117,12 @@ struct X87Case: CustomStringConvertible {
         /// What differs, "here against there".
         func difference(from other: Result) -> String {
             var parts: [String] = []
-            if controlWord != other.controlWord { parts.append("control \(hex(controlWord)) against \(hex(other.controlWord))") }
-            if statusWord != other.statusWord { parts.append("status \(hex(statusWord)) against \(hex(other.statusWord))") }
+            if controlWord != other.controlWord {
+                parts.append("control \(hex(controlWord)) against \(hex(other.controlWord))")
+            }
+            if statusWord != other.statusWord {
+                parts.append("status \(hex(statusWord)) against \(hex(other.statusWord))")
+            }
             if tags != other.tags { parts.append("tags \(hex(tags)) against \(hex(other.tags))") }
             for n in 0..<8 where registers[n] != other.registers[n] {
                 parts.append("st(\(n)) \(registers[n]) against \(other.registers[n])")

@@ -71,7 +71,8 @@ extension FloatControl {
             return nil
         }
         if rounded.isInfinity { return sign | infinity }
-        return sign | UInt64(rounded.exponent + bias) << width | (rounded.significand & ~Extended.integerBit) >> (63 - width)
+        return sign | UInt64(rounded.exponent + bias) << width | (rounded.significand & ~Extended.integerBit)
+            >> (63 - width)
     }
 
     /// FIST: a signed integer of 2, 4 or 8 bytes, the least one if it doesn't fit; nil as for `store`.

@@ -70,7 +70,8 @@ extension FloatControl {
         if !b.isZero {
             let y = b.parts
             // More than this overflows or underflows whatever is scaled.
-            let distance = y.exponent < 0 ? 0 : y.exponent > 16 ? 0x1_8000 : Int(y.significand >> UInt64(63 - y.exponent))
+            let distance =
+                y.exponent < 0 ? 0 : y.exponent > 16 ? 0x1_8000 : Int(y.significand >> UInt64(63 - y.exponent))
             value.exponent += y.isNegative ? -distance : distance
         }
         return extended(value)
