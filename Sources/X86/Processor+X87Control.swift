@@ -47,8 +47,8 @@ extension Processor {
         let isWide = size != 2
         let field: UInt64 = isWide ? 4 : 2
         // All must be writable before any of it changes.
-        _ = try loadForWrite(address, 2)
-        _ = try loadForWrite(advanced(address, 7 * field - 2), 2)
+        try checkWritable(address, 2)
+        try checkWritable(advanced(address, 7 * field - 2), 2)
         let upper: UInt64 = isWide ? 0xFFFF_0000 : 0
         let (ip, data) = (vectors.lastInstruction, vectors.lastData)
         let opcode = UInt64(vectors.lastOpcode & 0x7FF)
@@ -109,8 +109,8 @@ extension Processor {
         let size = environmentSize(i)
         let address = try operandAddress(i, size + 80, write: true)
         let registers = advanced(address, UInt64(size))
-        _ = try loadForWrite(address, 2)
-        _ = try loadForWrite(advanced(registers, 78), 2)
+        try checkWritable(address, 2)
+        try checkWritable(advanced(registers, 78), 2)
         try storeEnvironment(address, i.size)
         for number in 0..<8 {
             let slot = advanced(registers, 10 * UInt64(number))

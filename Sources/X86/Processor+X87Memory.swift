@@ -117,7 +117,7 @@ extension Processor {
         }
         if let image {
             if size == 10 {
-                _ = try loadForWrite(advanced(address, 8), 2)
+                try checkWritable(advanced(address, 8), 2)
                 try store(address, 8, image[0])
                 try store(advanced(address, 8), 2, image[1])
             } else {
