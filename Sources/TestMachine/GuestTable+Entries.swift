@@ -22,6 +22,8 @@ struct GuestEntry: Decodable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case name, about, mode, load, entry, pagetables, registers, memory, requires, expect, timeout
         case exitLimit = "exit_limit"
+        /// For test_misc/checks/run_guest, which has no interpreter: a device may leave instructions to the VMM.
+        case finishedByVMM = "finished_by_vmm"
     }
 
     init(from decoder: any Decoder) throws {
