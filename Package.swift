@@ -87,7 +87,9 @@ let package = Package(
             name: "SimulatorTests",
             dependencies: ["Simulator", "KVM", "KVMABI", "CKVMABI", "CLikexCore", "CLikexHW", "TestMachine", "VMXSim"],
             swiftSettings: strict),
-        .testTarget(name: "VMXSimTests", dependencies: ["VMXSim", "KVMABI"], swiftSettings: strict),
+        // Cases for the modelled processor, for its own tests and for a real or emulated one.
+        .target(name: "VMXCases", dependencies: ["VMXSim", "KVMABI"], path: "Tests/VMXCases", swiftSettings: strict),
+        .testTarget(name: "VMXSimTests", dependencies: ["VMXCases", "VMXSim", "KVMABI"], swiftSettings: strict),
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
         .testTarget(
             name: "EmulationTests", dependencies: ["CKVMABI", "Emulation", "KVM", "Simulator"], swiftSettings: strict),

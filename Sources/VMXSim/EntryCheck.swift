@@ -12,7 +12,7 @@ public enum EntryCheck: Sendable, Equatable, CaseIterable {
     case eptpMemoryType, eptpWalkLength, eptpAccessedDirty, eptpReserved
     case unrestrictedGuestWithoutEPT, pmlWithoutEPT, pmlAddress
     case vmFunctions, eptpSwitchingWithoutEPT, eptpListAddress
-    case shadowingBitmapAddress, veInformationAddress
+    case shadowingBitmapAddress, veInformationAddress, tscMultiplierZero
     // 27.2.1.2 VM-exit controls
     case exitControls, savedTimerWithoutTimer
     case exitMSRStoreArea, exitMSRLoadArea
@@ -42,7 +42,7 @@ public enum EntryCheck: Sendable, Equatable, CaseIterable {
     case guestRIP, guestFlagsReserved, guestFlagsVirtual8086, guestFlagsInterrupt
     // 27.3.1.5 Guest non-register state
     case activityState, activityHaltPrivilege, activityBlocking, activityInjection
-    case interruptibilityReserved, blockingTwice, stiWithoutIF, interruptWhileBlocked, nmiWhileBlocked
+    case interruptibilityReserved, blockingTwice, stiWithoutIF, interruptWhileBlocked, nmiWhileSTI, nmiWhileMovSS
     case smiBlockingOutsideSMM, virtualNMIWhileBlocked, enclaveInterruption
     case pendingDebugReserved, pendingDebugSingleStep
     case linkPointerAddress, linkPointerRevision
@@ -65,7 +65,7 @@ public enum EntryCheck: Sendable, Equatable, CaseIterable {
         if order < Self.firstGuest { return .instruction(.invalidHostState) }
         return switch self {
         case .guestPDPTE: .exit(qualification: 2)
-        case .nmiWhileBlocked: .exit(qualification: 3)
+        case .nmiWhileSTI: .exit(qualification: 3)
         case .linkPointerAddress, .linkPointerRevision: .exit(qualification: 4)
         default: .exit(qualification: 0)
         }

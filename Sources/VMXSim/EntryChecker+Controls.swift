@@ -42,6 +42,9 @@ extension EntryChecker {
         if vmcs.has(Proc2Control.eptViolationVe) {
             check(.veInformationAddress, .veInformationAddr, isAddress(.veInformationAddr))
         }
+        if vmcs.has(Proc2Control.useTscScaling) {
+            check(.tscMultiplierZero, .tscMultiplier, vmcs[.tscMultiplier] != 0)
+        }
     }
 
     private mutating func tprShadow() {
@@ -144,7 +147,7 @@ extension EntryChecker {
         check(.injectionErrorCodeFlag, field, (info & 1 << 11 != 0) == pushes)
         check(.injectionReserved, field, info & 0x7FFF_F000 == 0)
         if info & 1 << 11 != 0 {
-            check(.injectionErrorCode, .entryExceptionErrorCode, vmcs[.entryExceptionErrorCode] >> 15 == 0)
+            check(.injectionErrorCode, .entryExceptionErrorCode, vmcs[.entryExceptionErrorCode] >> 16 == 0)
         }
         switch kind {
         case .softwareInterrupt, .softwareException, .privilegedSoftwareException:

@@ -85,7 +85,8 @@ extension EntryChecker {
     private mutating func guestFlags() {
         let rip = vmcs[.guestRip]
         let is64Bit = isLongMode && vmcs[.guestCsAccessRights] & 1 << 13 != 0
-        check(.guestRIP, .guestRip, is64Bit ? Bits.isCanonical(rip) : rip >> 32 == 0)
+        // Bits 63:48 agree with each other, but not with bit 47: the first address behind the lower half enters.
+        check(.guestRIP, .guestRip, is64Bit ? [0, 0xFFFF].contains(rip >> 48) : rip >> 32 == 0)
         let flags = vmcs[.guestRflags]
         check(.guestFlagsReserved, .guestRflags, flags & ~0x3F_7FD7 == 0 && flags & 2 != 0)
         if isLongMode || vmcs[.guestCr0] & Bit.cr0PE == 0 {

@@ -50,7 +50,9 @@ extension EntryChecker {
         check(.stiWithoutIF, field, !sti || vmcs[.guestRflags] & Bit.flagsIF != 0)
         if isInjecting(.externalInterrupt) { check(.interruptWhileBlocked, field, !sti && !movSS) }
         if isInjecting(.nmi) {
-            check(.nmiWhileBlocked, field, !sti && !movSS)
+            // Only the former has a qualification of its own. SDM vol. 3, 27.8.
+            check(.nmiWhileSTI, field, !sti)
+            check(.nmiWhileMovSS, field, !movSS)
             if vmcs.has(PinControl.virtualNmis) {
                 check(.virtualNMIWhileBlocked, field, state & Blocking.nmi == 0)
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import KVMABI
 import Testing
+import VMXCases
 import VMXSim
 
 /// Which instructions leave a guest. SDM vol. 3, 26.1.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import KVMABI
 import Testing
+import VMXCases
 
 @testable import VMXSim
 

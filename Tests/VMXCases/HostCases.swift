@@ -3,8 +3,8 @@ import KVMABI
 import VMXSim
 
 /// SDM vol. 3, 27.2.2 to 27.2.4.
-enum HostCases {
-    static let registers: [EntryCase] = [
+package enum HostCases {
+    package static let registers: [EntryCase] = [
         no(.long64, .hostCr0, 0x8005_0013, .hostCR0),
         no(.long64, .hostCr0, 0x0005_0033, .hostCR0),
         no(.long64, .hostCr0, 0x8005_0032, .hostCR0),

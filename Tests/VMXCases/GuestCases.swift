@@ -3,8 +3,8 @@ import KVMABI
 import VMXSim
 
 /// SDM vol. 3, 27.3.1, but for segments.
-enum GuestCases {
-    static let registers: [EntryCase] = [
+package enum GuestCases {
+    package static let registers: [EntryCase] = [
         no(.long64, .guestCr0, 0x8005_0013, .guestCR0),
         no(.long64, .guestCr0, 0x1_8005_0033, .guestCR0),
         no(.long64, .guestCr0, 0xE005_0033),
@@ -41,7 +41,9 @@ enum GuestCases {
         no(.long64, .guestIdtrBase, 1 << 60, .guestTableBase),
         no(.long64, .guestGdtrLimit, 0x1_0000, .guestTableLimit),
         no(.long64, .guestIdtrLimit, 0xFFFF_FFFF, .guestTableLimit),
-        no(.long64, .guestRip, 1 << 47, .guestRIP),
+        no(.long64, .guestRip, 1 << 47),
+        no(.long64, .guestRip, 1 << 48, .guestRIP),
+        no(.long64, .guestRip, 0xFFFE_8000_0000_0000, .guestRIP),
         no(.long64, .guestRip, 0xFFFF_8000_0000_0000),
         no(.real, .guestRip, 1 << 32, .guestRIP),
         no2(.long64, .guestCsAccessRights, 0xC09B, .guestRip, 1 << 33, .guestRIP),
@@ -54,12 +56,12 @@ enum GuestCases {
         no2(.long64, .entryInterruptionInfo, 0x8000_0020, .guestRflags, 0x202),
     ]
 
-    static let nonRegister: [EntryCase] = [
+    package static let nonRegister: [EntryCase] = [
         no(.long64, .guestActivityState, 4, .activityState),
         no(.long64, .guestActivityState, 1),
         no(.long64, .guestActivityState, 3),
         EntryCase(
-            base: .long64, changes: [(.guestActivityState, 1)], capabilities: withoutHalt, expected: [.activityState]),
+            base: .long64, changes: [(.guestActivityState, 1)], variant: .withoutHalt, expected: [.activityState]),
         no3(
             .restricted32, .guestActivityState, 1, .guestSsAccessRights, 0xC0F3, .guestCsAccessRights, 0xC0FB,
             .activityHaltPrivilege, .guestSegmentDPL),
@@ -83,7 +85,10 @@ enum GuestCases {
         no3(
             .long64, .guestInterruptibility, 2, .guestRflags, 0x202, .entryInterruptionInfo, 0x8000_0020,
             .interruptWhileBlocked),
-        no2(.long64, .guestInterruptibility, 2, .entryInterruptionInfo, 0x8000_0202, .nmiWhileBlocked),
+        no2(.long64, .guestInterruptibility, 2, .entryInterruptionInfo, 0x8000_0202, .nmiWhileMovSS),
+        no3(
+            .long64, .guestInterruptibility, 1, .guestRflags, 0x202, .entryInterruptionInfo, 0x8000_0202,
+            .nmiWhileSTI),
         no2(.long64, .guestInterruptibility, 8, .entryInterruptionInfo, 0x8000_0202, .virtualNMIWhileBlocked),
         no(.long64, .guestInterruptibility, 8),
         no(.long64, .guestInterruptibility, 4, .smiBlockingOutsideSMM),
@@ -123,9 +128,12 @@ enum GuestCases {
             expected: []),
     ]
 
-    static let withoutHalt: Capabilities = {
-        var capabilities = Capabilities.skylakeX
-        capabilities.misc &= ~(1 << 6)
-        return capabilities
-    }()
+    /// IA32_BNDCFGS: bits 11:2 are reserved, the rest is a linear address.
+    package static let bounds: [EntryCase] = [
+        (3, []), (4, [.guestBNDCFGS]), (0x1003, []), (1 << 47, [.guestBNDCFGS]),
+    ].map { (value: UInt64, expected: [EntryCheck]) in
+        EntryCase(
+            base: .long64, changes: [(.entryControls, 0x1_D3FF), (.guestIa32Bndcfgs, value)], variant: .bounds,
+            expected: expected)
+    }
 }

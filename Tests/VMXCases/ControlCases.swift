@@ -3,15 +3,15 @@ import KVMABI
 import VMXSim
 
 /// SDM vol. 3, 27.2.1.
-enum ControlCases {
+package enum ControlCases {
     // The base's controls, for those that change a bit.
-    static let proc: UInt64 = 0x9500_61F2
-    static let proc2: UInt64 = 0xA2
-    static let exit: UInt64 = 0x3F_6FFF
-    static let entry: UInt64 = 0xD3FF
-    static let shadow: UInt64 = proc | 1 << 21
+    private static let proc: UInt64 = 0x9500_61F2
+    private static let proc2: UInt64 = 0xA2
+    private static let exit: UInt64 = 0x3F_6FFF
+    private static let entry: UInt64 = 0xD3FF
+    private static let shadow: UInt64 = proc | 1 << 21
 
-    static let execution: [EntryCase] = [
+    package static let execution: [EntryCase] = [
         no(.long64, .pinControls, 0x2F, .pinControls),
         no(.long64, .pinControls, 0xBF, .pinControls),
         no(.long64, .pinControls, 0x13F, .pinControls),
@@ -22,11 +22,12 @@ enum ControlCases {
         no(.long64, .procControls, proc & ~2, .procControls),
         no(.long64, .procControls, proc | 1 << 27, .procControls),
         EntryCase(
-            base: .long64, changes: [(.procControls, proc | 1 << 27)], capabilities: withTrapFlag, expected: []),
+            base: .long64, changes: [(.procControls, proc | 1 << 27)], variant: .trapFlag, expected: []),
         no(.long64, .proc2Controls, proc2 | 1 << 15, .proc2Controls),
         no(.long64, .proc2Controls, proc2 | 1 << 22, .proc2Controls),
         no(.long64, .proc2Controls, proc2 | 1 << 31, .proc2Controls),
-        no(.long64, .proc2Controls, proc2 | 1 << 25),
+        no(.long64, .proc2Controls, proc2 | 1 << 25, .tscMultiplierZero),
+        no2(.long64, .proc2Controls, proc2 | 1 << 25, .tscMultiplier, 1 << 48),
         no(.long64, .cr3TargetCount, 5, .cr3TargetCount),
         no(.long64, .cr3TargetCount, 4),
         no2(.long64, .procControls, proc | 1 << 25, .ioBitmapA, 0x1001, .ioBitmapAddress),
@@ -67,14 +68,14 @@ enum ControlCases {
         no(.long64, .eptPointer, 0x100_0000_001E, .eptpReserved),
         no(.long64, .eptPointer, 0x10_005E),
         EntryCase(
-            base: .long64, changes: [(.eptPointer, 0x10_005E)], capabilities: withoutAccessedDirty,
+            base: .long64, changes: [(.eptPointer, 0x10_005E)], variant: .without(.accessedDirty),
             expected: [.eptpAccessedDirty]),
         no(.long64, .proc2Controls, 0xA0, .unrestrictedGuestWithoutEPT),
         no(.restricted32, .proc2Controls, 0x2_0020, .pmlWithoutEPT),
         no2(.long64, .proc2Controls, proc2 | 1 << 17, .pmlAddress, 0x10, .pmlAddress),
         no2(.long64, .proc2Controls, proc2 | 1 << 17, .pmlAddress, 0x5000),
         EntryCase(
-            base: .long64, changes: [(.proc2Controls, proc2 | 1 << 17)], capabilities: .cannonLakeI3,
+            base: .long64, changes: [(.proc2Controls, proc2 | 1 << 17)], variant: .withoutPML,
             expected: [.proc2Controls]),
         no2(.long64, .proc2Controls, proc2 | 1 << 13, .vmFunctionControl, 2, .vmFunctions),
         no3(
@@ -85,19 +86,7 @@ enum ControlCases {
         no2(.long64, .proc2Controls, proc2 | 1 << 18, .veInformationAddr, 0x18, .veInformationAddress),
     ]
 
-    static let withoutAccessedDirty: Capabilities = {
-        var capabilities = Capabilities.skylakeX
-        capabilities.eptVPID &= ~(1 << 21)
-        return capabilities
-    }()
-
-    static let withTrapFlag: Capabilities = {
-        var capabilities = Capabilities.skylakeX
-        capabilities.trueProc |= 1 << (32 + 27)
-        return capabilities
-    }()
-
-    static let exitAndEntry: [EntryCase] = [
+    package static let exitAndEntry: [EntryCase] = [
         no(.long64, .exitControls, exit & ~1, .exitControls),
         no(.long64, .exitControls, exit | 1 << 23, .exitControls),
         no(.long64, .exitControls, exit | 1 << 22, .savedTimerWithoutTimer),
@@ -116,9 +105,9 @@ enum ControlCases {
         no(.long64, .entryInterruptionInfo, 0x8000_0100, .injectionType),
         no(.long64, .entryInterruptionInfo, 0x8000_0700, .injectionType),
         EntryCase(
-            base: .long64, changes: [(.entryInterruptionInfo, 0x8000_0700)], capabilities: withTrapFlag, expected: []),
+            base: .long64, changes: [(.entryInterruptionInfo, 0x8000_0700)], variant: .trapFlag, expected: []),
         EntryCase(
-            base: .long64, changes: [(.entryInterruptionInfo, 0x8000_0701)], capabilities: withTrapFlag,
+            base: .long64, changes: [(.entryInterruptionInfo, 0x8000_0701)], variant: .trapFlag,
             expected: [.injectionVector]),
         no(.long64, .entryInterruptionInfo, 0x8000_0203, .injectionVector),
         no(.long64, .entryInterruptionInfo, 0x8000_0202),
@@ -135,8 +124,8 @@ enum ControlCases {
         no(.long64, .entryInterruptionInfo, 0x8000_1306, .injectionReserved),
         no(.long64, .entryInterruptionInfo, 0xC000_0306, .injectionReserved),
         no2(
-            .long64, .entryInterruptionInfo, 0x8000_0B0E, .entryExceptionErrorCode, 0x8000, .injectionErrorCode),
-        no2(.long64, .entryInterruptionInfo, 0x8000_0B0E, .entryExceptionErrorCode, 0x7FFF),
+            .long64, .entryInterruptionInfo, 0x8000_0B0E, .entryExceptionErrorCode, 0x1_0000, .injectionErrorCode),
+        no2(.long64, .entryInterruptionInfo, 0x8000_0B0E, .entryExceptionErrorCode, 0xFFFF),
         no2(.long64, .entryInterruptionInfo, 0x8000_0480, .entryInstructionLength, 16, .injectionLength),
         no2(.long64, .entryInterruptionInfo, 0x8000_0480, .entryInstructionLength, 0, .injectionLength),
         no2(.long64, .entryInterruptionInfo, 0x8000_0603, .entryInstructionLength, 0, .injectionLength),

@@ -2,24 +2,32 @@
 import VMXSim
 
 /// SDM vol. 3, 29.3.
-enum EPTCases {
+package enum EPTCases {
+    /// Every table, under the name of what it is about.
+    package static let groups: [(name: String, cases: [EPTCase])] = [
+        ("permissions", permissions), ("absent entries", absent), ("levels combined", combined),
+        ("misconfigurations", misconfigured), ("accepted entries", accepted), ("accessed and dirty", EPTFlagCases.all),
+    ]
+
+    package static let all: [EPTCase] = groups.flatMap(\.cases)
+
     private typealias Layout = EPTCase.Layout
 
     /// The open way with the entry of one level replaced.
-    static func way(_ level: Int, _ entry: UInt64) -> [UInt64] {
+    package static func way(_ level: Int, _ entry: UInt64) -> [UInt64] {
         var entries = Layout.open
         entries[4 - level] = entry
         return entries
     }
 
     /// Permissions at each level against each access: bits 2:0 of the entry, the access, whether it is allowed.
-    static let permissions: [EPTCase] = [4, 3, 2, 1].flatMap { (level: Int) -> [EPTCase] in
+    package static let permissions: [EPTCase] = [4, 3, 2, 1].flatMap { (level: Int) -> [EPTCase] in
         let rows: [(UInt64, EPTAccess, Bool)] = [
             (1, .read, true), (1, .write, false), (1, .execute, false),
             (3, .read, true), (3, .write, true), (3, .execute, false),
             (4, .read, false), (4, .write, false), (4, .execute, true),
             (5, .read, true), (5, .write, false), (5, .execute, true),
-            (7, .execute, true), (7, [.read, .write], true), (1, [.read, .write], false),
+            (1, [.read, .write], false),
         ]
         return rows.map { (bits, access, isAllowed) -> EPTCase in
             let entries = way(level, Layout.open[4 - level] & ~7 | bits)
@@ -32,7 +40,7 @@ enum EPTCases {
         }
     }
 
-    static let absent: [EPTCase] = [4, 3, 2, 1].flatMap { (level: Int) -> [EPTCase] in
+    package static let absent: [EPTCase] = [4, 3, 2, 1].flatMap { (level: Int) -> [EPTCase] in
         [EPTAccess.read, .write, .execute].map { (access: EPTAccess) -> EPTCase in
             // Whatever else is in an entry whose bits 2:0 are clear, it is only absent.
             EPTCase(
@@ -41,7 +49,11 @@ enum EPTCases {
         }
     }
 
-    static let combined: [EPTCase] = [
+    package static let combined: [EPTCase] = [
+        EPTCase(
+            entries: Layout.open, access: .execute, expected: .physical(Layout.page | 0x123, shift: 12, .all)),
+        EPTCase(
+            entries: Layout.open, access: [.read, .write], expected: .physical(Layout.page | 0x123, shift: 12, .all)),
         EPTCase(entries: [0x2001, 0x3003, 0x4005, 0x55_5037], access: .write, expected: .violation(0x18A)),
         EPTCase(entries: [0x2003, 0x3005, 0x4007, 0x55_5037], access: .write, expected: .violation(0x18A)),
         EPTCase(entries: [0x2004, 0x3001, 0x4007, 0x55_5037], access: .read, expected: .violation(0x181)),
@@ -68,13 +80,13 @@ enum EPTCases {
         EPTCase(entries: way(level, entry), expected: .physical(physical, shift: shift, .all))
     }
 
-    static let misconfigured: [EPTCase] = badAtEveryLevel + badTables + badPages
+    package static let misconfigured: [EPTCase] = badAtEveryLevel + badTables + badPages
 
     private static let badAtEveryLevel: [EPTCase] = [4, 3, 2, 1].flatMap { (level: Int) -> [EPTCase] in
         let entry: UInt64 = Layout.open[4 - level] & ~7
         var executeOnly = bad(level, entry | 4, .executeOnly)
         executeOnly.access = .execute
-        executeOnly.capabilities = without(.executeOnly)
+        executeOnly.variant = .without(.executeOnly)
         return [
             bad(level, entry | 2, .writableNotReadable), bad(level, entry | 6, .writableNotReadable), executeOnly,
             plus(level, 40, .misconfigured(.addressWidth, level)),
@@ -88,9 +100,9 @@ enum EPTCases {
 
     private static let badPages: [EPTCase] = {
         var huge = bad(3, 0x4000_00B7, .reservedInTable)
-        huge.capabilities = without(.pages1G)
+        huge.variant = .without(.pages1G)
         var large = bad(2, 0x20_00B7, .reservedInTable)
-        large.capabilities = without(.pages2M)
+        large.variant = .without(.pages2M)
         return [
             bad(1, 0x55_5017, .memoryType), bad(1, 0x55_501F, .memoryType), bad(1, 0x55_503F, .memoryType),
             bad(4, 0x2087, .reservedInTable), bad(3, 0x4000_0097, .memoryType), bad(2, 0x20_009F, .memoryType),
@@ -101,7 +113,7 @@ enum EPTCases {
         ]
     }()
 
-    static let accepted: [EPTCase] = acceptedPages + acceptedBits + acceptedTableBits
+    package static let accepted: [EPTCase] = acceptedPages + acceptedBits + acceptedTableBits
 
     private static let acceptedPages: [EPTCase] = [
         good(1, 0x55_5007, 0x55_5123), good(1, 0x55_500F, 0x55_5123), good(1, 0x55_5027, 0x55_5123),
@@ -118,11 +130,5 @@ enum EPTCases {
 
     private static let acceptedTableBits: [EPTCase] = [8, 9, 10, 11, 52, 63].map { (bit: Int) -> EPTCase in
         plus(3, bit, .physical(Layout.page | 0x123, shift: 12, .all))
-    }
-
-    static func without(_ capability: EPTCapability) -> Capabilities {
-        var capabilities = Capabilities.skylakeX
-        capabilities.eptVPID &= ~(1 << UInt64(capability.rawValue))
-        return capabilities
     }
 }

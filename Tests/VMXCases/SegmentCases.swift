@@ -3,8 +3,8 @@ import KVMABI
 import VMXSim
 
 /// SDM vol. 3, 27.3.1.2.
-enum SegmentCases {
-    static let all: [EntryCase] = [
+package enum SegmentCases {
+    package static let all: [EntryCase] = [
         no(.long64, .guestTrSelector, 0x24, .guestTableIndicator),
         no2(.long64, .guestLdtrAccessRights, 0x82, .guestLdtrSelector, 0x2C, .guestTableIndicator),
         no(.long64, .guestLdtrSelector, 0x2C),
