@@ -27,17 +27,17 @@ setup: ## install the Debian packages that are missing
 
 build: likex programs kmod ## everything: the command, guests and C programs, the module for both kernels
 
-likex: setup ## build/likex: the command, statically linked but for libc
+likex: setup ## build/likex: the command, statically linked but for libc (and vmx-cases, a test's)
 	@$(LAB)/swift-release
 
 programs: setup ## guests, test_misc and the checks written in C
 	@$(MAKE) -s -C test_misc all
 
-kmod: setup ## build/kmod-KERNEL/likex.ko for 6.1 and 6.12; any warning is an error
-	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod build $$kernel || exit; done
+kmod: setup ## build/kmod-KERNEL/likex.ko for 6.1 and 6.12, and a test's module; any warning is an error
+	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod build $$kernel || exit; $(LAB)/kmod build $$kernel test_misc/vmx_cases || exit; done
 
 sparse: setup ## the module's sources through sparse
-	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod sparse $$kernel || exit; done
+	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod sparse $$kernel || exit; $(LAB)/kmod sparse $$kernel test_misc/vmx_cases || exit; done
 
 lab: setup ## run a script in the emulated machine, see below
 	@[ -n "$(SCRIPT)" ] || { echo "make lab: which script? SCRIPT=FILE; 'make help' tells the rest" >&2; exit 2; }

@@ -89,6 +89,11 @@ let package = Package(
             swiftSettings: strict),
         // Cases for the modelled processor, for its own tests and for a real or emulated one.
         .target(name: "VMXCases", dependencies: ["VMXSim", "KVMABI"], path: "Tests/VMXCases", swiftSettings: strict),
+        // The same cases on the processor of a machine that has test_misc/vmx_cases loaded, compared with the model.
+        .target(name: "CVMXCases", path: "Tests/CVMXCases"),
+        .executableTarget(
+            name: "vmx-cases", dependencies: ["VMXCases", "VMXSim", "KVMABI", "CVMXCases", "CKVMSys"],
+            path: "Tests/VMXCasesRunner", swiftSettings: strict),
         .testTarget(name: "VMXSimTests", dependencies: ["VMXCases", "VMXSim", "KVMABI"], swiftSettings: strict),
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
         .testTarget(

@@ -40,6 +40,7 @@ def project_programs() -> dict[str, Path]:
     """Name in the machine -> newest build of it, of those that have been built."""
     builds = {
         "likex": [BUILD / "likex", TOP / ".build/release/likex"],
+        "vmx-cases": [BUILD / "vmx-cases"],
         "test_misc": [BUILD / "test_misc"],
         **{path.name: [path] for path in sorted((BUILD / "checks").glob("*"))},
     }
@@ -60,8 +61,13 @@ def project_module(kernel: Kernel) -> Path | None:
     return module if module.is_file() else None
 
 
+def test_modules(kernel: Kernel) -> list[Path]:
+    """Modules that only tests load."""
+    return [path for path in [BUILD / f"vmx_cases-{kernel.series}" / "vmx_cases.ko"] if path.is_file()]
+
+
 def _inputs(kernel: Kernel) -> list[list]:
-    paths = [BUSYBOX, kernel.folder / "release", *project_programs().values()]
+    paths = [BUSYBOX, kernel.folder / "release", *project_programs().values(), *test_modules(kernel)]
     if module := project_module(kernel):
         paths.append(module)
     for folder in (LAB / "machine", LAB / "root", BUILD / "guests"):
@@ -97,14 +103,14 @@ def _add_busybox(root: Archive) -> None:
 
 
 def _add_modules(root: Archive, kernel: Kernel) -> None:
-    """/lib/modules with likex.ko in extra/, and the modules' settings."""
+    """/lib/modules with this project's modules in extra/, and the modules' settings."""
     module = project_module(kernel)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         target = Path(scratch) / "lib/modules" / kernel.release
         shutil.copytree(kernel.modules, target)
-        if module:
-            (target / "extra").mkdir()
-            run("strip", "--strip-debug", "-o", target / "extra/likex.ko", module)
+        (target / "extra").mkdir()
+        for built in ([module] if module else []) + test_modules(kernel):
+            run("strip", "--strip-debug", "-o", target / "extra" / built.name, built)
         run("depmod", "-b", scratch, kernel.release)
         root.tree(Path(scratch))
     root.file("etc/modprobe.d/lab.conf", _module_options(kernel, module).encode())
