@@ -9,7 +9,7 @@ LAB := test_misc/lab
 lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 lab_option = $(if $($(2)),--$(1) '$($(2))')
 
-.PHONY: help setup build likex programs kmod sparse lab run test clean distclean
+.PHONY: help setup build likex programs kmod sparse lab run test mutations coverage sanitize clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,15 @@ endif
 
 test: setup ## everything that must pass: Swift, the module for two kernels, sparse, the lab
 	@$(LAB)/test $(ONLY)
+
+mutations: setup programs ## every deliberate fault in kmod/core is noticed by a test; ONLY='tdp.c invept' for some
+	@test_misc/mutations/run $(ONLY)
+
+coverage: setup programs ## lines of kmod/core that the tests reach, by file; less than 90 % fails
+	@test_misc/core/coverage
+
+sanitize: setup programs ## all tests of Swift with the address, undefined-behaviour and thread sanitizers
+	@test_misc/core/sanitize
 
 clean: ## remove what was built, but not the kernels that were fetched
 	rm -rf .build $(filter-out build/lab,$(wildcard build/*)) $(filter-out build/lab/kernels,$(wildcard build/lab/*)) build/.setup

@@ -21,14 +21,19 @@ void *plat_page_alloc(struct lkx_hw *hw)
 	if (page) {
 		memset(page, 0, 4096);
 		plat_add64(&hw->pages, 1);
+		if (hw->watch)
+			hw->watch->allocated(hw, page);
 	}
 	return page;
 }
 
 void plat_page_free(struct lkx_hw *hw, void *page)
 {
-	if (page)
+	if (page) {
 		plat_add64(&hw->pages, -1ull);
+		if (hw->watch)
+			hw->watch->freed(hw, page);
+	}
 	free(page);
 }
 

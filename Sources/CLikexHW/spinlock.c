@@ -12,6 +12,7 @@ void plat_spin_lock(struct lkx_hw *hw, struct plat_spinlock *l)
 
 void plat_spin_unlock(struct lkx_hw *hw, struct plat_spinlock *l)
 {
-	(void)hw;
 	__atomic_store_n(&l->taken, 0, __ATOMIC_RELEASE);
+	if (hw->watch)
+		hw->watch->unlocked(hw, l);
 }

@@ -87,25 +87,39 @@ static void kick_guests(struct lkx_vm *vm)
 
 static int run_poll(struct lkx_vcpu *v)
 {
-	return 0;
+	return fake_of(v->hw)->polled;
 }
 
 static bool entry_begin(struct lkx_vcpu *v)
 {
+	struct fake *f = fake_of(v->hw);
+
+	if (f->refusals) {
+		f->refusals--;
+		return false;
+	}
+	f->begun++;
 	return true;
 }
 
 static bool entry_pending(struct lkx_vcpu *v)
 {
-	return false;
+	struct fake *f = fake_of(v->hw);
+
+	if (!f->pendings)
+		return false;
+	f->pendings--;
+	return true;
 }
 
 static void host_event(struct lkx_vcpu *v, u32 interruption_info)
 {
+	fake_of(v->hw)->host_events++;
 }
 
 static void entry_end(struct lkx_vcpu *v)
 {
+	fake_of(v->hw)->ended++;
 }
 
 static u32 cpu(struct lkx_vcpu *v)

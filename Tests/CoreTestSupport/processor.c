@@ -45,10 +45,14 @@ static void invvpid(struct lkx_hw *hw, u64 type, u16 vpid, u64 gla)
 	record(fake_of(hw), (struct fake_invalidation){ .is_vpid = true, .type = type, .which = vpid, .address = gla });
 }
 
-/* No guest runs here: VM entry fails. */
+/* No guest runs here: it is out again at once. */
 static bool enter_guest(struct lkx_hw *hw, struct lkx_regs *regs, bool launched)
 {
-	return true;
+	struct fake *f = fake_of(hw);
+
+	f->entries++;
+	f->at_entry = (struct fake_entry){ launched, f->vcpu.mode, f->xcr0, f->cr2 };
+	return !f->enters;
 }
 
 static u64 rdmsr(struct lkx_hw *hw, u32 msr)
@@ -113,15 +117,20 @@ static void xsetbv(struct lkx_hw *hw, u64 value)
 
 static void load_debug_registers(struct lkx_hw *hw, const u64 dr[4], u64 dr6)
 {
+	struct fake *f = fake_of(hw);
+
+	memcpy(f->dr, dr, sizeof(f->dr));
+	f->dr6 = dr6;
 }
 
 static u64 save_dr6(struct lkx_hw *hw)
 {
-	return DR6_FIXED1;
+	return fake_of(hw)->dr6;
 }
 
 static void restore_host_debug_registers(struct lkx_hw *hw)
 {
+	fake_of(hw)->debug_restored = true;
 }
 
 static void read_host_state(struct lkx_hw *hw, struct hw_host_state *h)

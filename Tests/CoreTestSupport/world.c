@@ -11,7 +11,7 @@ static void *allocate(size_t count, size_t size)
 	return p;
 }
 
-struct world *world_create(bool access_dirty, bool invept_single)
+struct world *world_create(bool access_dirty, bool invept_single, bool recorded)
 {
 	struct world *w = allocate(1, sizeof(*w));
 	u32 i;
@@ -25,6 +25,8 @@ struct world *world_create(bool access_dirty, bool invept_single)
 	w->caps.invept_single = invept_single;
 	w->vm.hw = &w->hw;
 	w->vm.caps = &w->caps;
+	if (recorded)
+		world_record(w);
 	if (lkx_ept_init(&w->vm, access_dirty))
 		abort();
 	for (i = 0; i < WORLD_VCPUS; i++) {
@@ -49,6 +51,7 @@ u64 world_destroy(struct world *w)
 	/* The host may be late. */
 	lkx_mmu_invalidate(&w->vm, 0, ~0ull);
 	left = w->hw.pages + w->hw.objects;
+	history_free(&w->history);
 	free(w->cpu);
 	free(w->page);
 	free(w->free);
@@ -111,7 +114,7 @@ void world_host_set(struct world *w, u64 first, u64 count, enum world_page_state
 
 void world_move(struct world *w, u32 index, u32 cpu)
 {
-	w->vcpu[index].mode = LKX_OUTSIDE_GUEST;
+	world_leave(w, index);
 	w->vcpu[index].tlb_generation = LKX_TLB_STALE;
 	w->on[index] = cpu;
 }

@@ -11,5 +11,11 @@ extern const struct plat_ops world_platform; /* world_platform.c */
 u64 world_new_frame(struct world *w);
 /* Counts what guests that run now still reach though the host took it back. */
 void world_check_stale(struct world *w);
+/* The vCPU leaves guest mode, if it was in it. */
+void world_leave(struct world *w, u32 index);
+
+/* world_watch.c */
+void world_record(struct world *w);
+void world_cpu_event(struct world *w, enum history_kind kind, u32 cpu);
 
 #endif

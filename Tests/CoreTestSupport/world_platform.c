@@ -99,7 +99,7 @@ static void kick_guests(struct lkx_vm *vm)
 	if (replace)
 		world_host_set(w, replace - 1, 1, WORLD_PRESENT);
 	for (i = 0; i < WORLD_VCPUS && !w->ignore_kicks; i++)
-		w->vcpu[i].mode = LKX_OUTSIDE_GUEST;
+		world_leave(w, i);
 }
 
 static void warn(struct lkx_hw *hw, const char *condition, const char *file, int line)

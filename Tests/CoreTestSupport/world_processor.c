@@ -67,6 +67,13 @@ static bool translate(struct world *w, struct world_cpu *cpu, u64 gfn, bool writ
 	return true;
 }
 
+void world_leave(struct world *w, u32 index)
+{
+	if (w->vcpu[index].mode == LKX_IN_GUEST)
+		world_cpu_event(w, HISTORY_LEFT, w->on[index]);
+	w->vcpu[index].mode = LKX_OUTSIDE_GUEST;
+}
+
 int world_access(struct world *w, u32 index, u64 gfn, bool write, u64 *pfn, u32 *faults)
 {
 	struct lkx_vcpu *v = &w->vcpu[index];
@@ -82,10 +89,11 @@ int world_access(struct world *w, u32 index, u64 gfn, bool write, u64 *pfn, u32 
 			plat_store32(&v->mode, LKX_IN_GUEST);
 			plat_mb();
 			lkx_tlb_sync(v);
+			world_cpu_event(w, HISTORY_ENTERED, w->on[index]);
 		}
 		if (translate(w, &w->cpu[w->on[index]], gfn, write, pfn, &q))
 			return 0;
-		v->mode = LKX_OUTSIDE_GUEST;
+		world_leave(w, index);
 		if (!lkx_memslot_find(&w->vm, gfn, &slot))
 			return 1;
 		err = lkx_tdp_map(v, gfn * 4096, q, &slot);
@@ -135,8 +143,10 @@ static void invept(struct lkx_hw *hw, u64 type, u64 eptp)
 		w->invept_global++;
 	else if (type != INVEPT_SINGLE || eptp != w->vm.ept.eptp)
 		abort();
-	if (!w->ignore_invept)
-		memset(&w->cpu[w->current_cpu], 0, sizeof(w->cpu[0]));
+	if (w->ignore_invept)
+		return;
+	world_cpu_event(w, HISTORY_INVEPT, w->current_cpu);
+	memset(&w->cpu[w->current_cpu], 0, sizeof(w->cpu[0]));
 }
 
 /* Clears combined mappings too, but what INVEPT is needed for must not be hidden by it: here it clears nothing. */

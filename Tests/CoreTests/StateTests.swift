@@ -120,6 +120,27 @@ import Testing
         #expect(set { $0.cr2 = 1 } == 0)
     }
 
+    /// Loaded segments are accessed; not every VMM says so, and VM entry insists.
+    @Test func segmentsAreAccessedWhoeverForgotIt() {
+        #expect(
+            set {
+                $0.cs.type = 10
+                $0.ds.type = 2
+                $0.ss.present = 0
+                $0.ldt.type = 2
+            } == 0)
+        #expect(machine[VMCS_GUEST_CS_ACCESS_RIGHTS] & 15 == 11 && machine[VMCS_GUEST_DS_ACCESS_RIGHTS] & 15 == 3)
+        #expect(machine[VMCS_GUEST_LDTR_ACCESS_RIGHTS] & 15 == 2)
+        #expect(machine[VMCS_GUEST_SS_ACCESS_RIGHTS] & 1 << 16 != 0)
+    }
+
+    @Test func aVCPUOnlyRuns() {
+        var state = kvm_mp_state(mp_state: UInt32(KVM_MP_STATE_HALTED))
+        #expect(lkx_set_mp_state(machine.vcpu, &state) == -EINVAL)
+        state.mp_state = UInt32(KVM_MP_STATE_RUNNABLE)
+        #expect(lkx_set_mp_state(machine.vcpu, &state) == 0)
+    }
+
     @Test func translation() {
         var t = kvm_translation()
         t.linear_address = 0x1234

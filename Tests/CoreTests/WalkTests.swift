@@ -103,6 +103,16 @@ enum CoreAccess {
         #expect(machine.walk(gla) == .address(0xab_cde0_0000 | gla & 0x1f_ffff))
         machine.write(entries[1], 0xff_4000_0000 | 1 << 12 | Entry.large | Entry.all, bytes: 8)
         #expect(machine.walk(gla) == .address(0xff_4000_0000 | gla & 0x3fff_ffff))
+        // Bits under a large page's address are reserved, but for bit 12.
+        for (entry, bits) in [(entries[1], [13, 20, 29]), (entries[2], [13, 20])] as [(UInt64, [UInt64])] {
+            let good = entry == entries[1] ? 0xff_4000_0000 | Entry.large | Entry.all : 0xab_cde0_0000 | Entry.large | Entry.all
+            for bit in bits {
+                machine.write(entry, good | 1 << bit, bytes: 8)
+                #expect(machine.walk(gla) == .pageFault(error: 9, address: gla), "bit \(bit)")
+            }
+            machine.write(entry, entry == entries[1] ? 0x12000 | Entry.all : good, bytes: 8)
+        }
+        machine.write(entries[1], 0xff_4000_0000 | 1 << 12 | Entry.large | Entry.all, bytes: 8)
         // On a processor without 1 GiB pages the bit is reserved; it always is in a PML4 entry.
         machine.fake.pointee.caps.pages_1gb = false
         #expect(machine.walk(gla) == .pageFault(error: 9, address: gla))

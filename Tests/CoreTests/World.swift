@@ -7,8 +7,8 @@ import Testing
 final class World {
     let w: UnsafeMutablePointer<world>
 
-    init(accessDirty: Bool = true, inveptSingle: Bool = true) {
-        w = world_create(accessDirty, inveptSingle)
+    init(accessDirty: Bool = true, inveptSingle: Bool = true, recorded: Bool = false) {
+        w = world_create(accessDirty, inveptSingle, recorded)
     }
 
     /// Nothing may be left, held or warned of when a test ends; `stale` is each test's own to look at.

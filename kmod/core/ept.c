@@ -93,7 +93,7 @@ static u64 add_table(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 *entry)
 	e = ept_table_entry(vm->hw, cache->page[--cache->count]);
 	/* The page's zeroes before the entry that leads there. */
 	plat_wmb();
-	plat_store64(entry, e);
+	plat_entry_store(vm->hw, entry, e);
 	vm->ept.tables++;
 	return e;
 }
@@ -108,10 +108,10 @@ static u64 leaf(u64 pfn, u64 access)
 }
 
 /* Adds permissions to a present entry; the processor may set A and D in it meanwhile. */
-static void widen(u64 *entry, u64 old, u64 access)
+static void widen(struct lkx_hw *hw, u64 *entry, u64 old, u64 access)
 {
 	while ((old & access) != access) {
-		u64 seen = plat_cmpxchg64(entry, old, old | access);
+		u64 seen = plat_entry_cmpxchg(hw, entry, old, old | access);
 
 		if (seen == old)
 			return;
@@ -138,14 +138,14 @@ bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pf
 	}
 	e = plat_load64(it.entry);
 	if (!ept_present(e)) {
-		plat_store64(it.entry, leaf(pfn, access));
+		plat_entry_store(vm->hw, it.entry, leaf(pfn, access));
 		return false;
 	}
 	if ((e & EPT_ADDRESS) == pfn << LKX_PAGE_SHIFT) {
-		widen(it.entry, e, access);
+		widen(vm->hw, it.entry, e, access);
 		return false;
 	}
-	plat_xchg64(it.entry, leaf(pfn, access));
+	plat_entry_xchg(vm->hw, it.entry, leaf(pfn, access));
 	plat_store64(&ept->removals, ept->removals + 1);
 	return true;
 }

@@ -20,9 +20,9 @@ static bool table_empty(const u64 *table)
  * The page's first word links the list. It is page-aligned, so a processor that still walks the table reads an entry that is not
  * present, as all the others.
  */
-static void discard(struct lkx_ept_garbage *garbage, u64 *table)
+static void discard(struct lkx_hw *hw, struct lkx_ept_garbage *garbage, u64 *table)
 {
-	plat_store64(table, (u64)(unsigned long)garbage->first);
+	plat_entry_store(hw, table, (u64)(unsigned long)garbage->first);
 	garbage->first = table;
 }
 
@@ -34,8 +34,8 @@ static bool leave_table(struct lkx_vm *vm, struct ept_iter *it, struct lkx_ept_g
 	if (!ept_iter_up(it))
 		return false;
 	if (garbage && table_empty(table)) {
-		plat_xchg64(it->entry, 0);
-		discard(garbage, table);
+		plat_entry_xchg(vm->hw, it->entry, 0);
+		discard(vm->hw, garbage, table);
 		vm->ept.tables--;
 		*took = true;
 	}
@@ -62,7 +62,7 @@ bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garba
 		}
 		if (ept_present(e)) {
 			/* A large leaf goes as a whole, also where only a part of it is asked for. */
-			plat_xchg64(it.entry, 0);
+			plat_entry_xchg(vm->hw, it.entry, 0);
 			took = true;
 		}
 		/* To the next entry that was not visited, leaving tables that end here or at `end`. */

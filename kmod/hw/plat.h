@@ -136,6 +136,22 @@ static inline u64 plat_add64(u64 *p, u64 n)
 	return xadd(p, n) + n;
 }
 
+/* The same for an entry of a page table, which processors walk meanwhile. User space's plat.h shows each of these writes to tests. */
+static inline void plat_entry_store(struct lkx_hw *hw, u64 *entry, u64 e)
+{
+	plat_store64(entry, e);
+}
+
+static inline u64 plat_entry_cmpxchg(struct lkx_hw *hw, u64 *entry, u64 old, u64 e)
+{
+	return plat_cmpxchg64(entry, old, e);
+}
+
+static inline u64 plat_entry_xchg(struct lkx_hw *hw, u64 *entry, u64 e)
+{
+	return plat_xchg64(entry, e);
+}
+
 static inline u32 plat_load32(const u32 *p)
 {
 	return READ_ONCE(*p);

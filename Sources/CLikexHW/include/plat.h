@@ -67,10 +67,23 @@ struct plat_ops {
 	void (*trace_pio)(struct lkx_vcpu *v, u16 port, u32 size, u32 count, bool in);
 };
 
+/* Who sees the pages of page tables come, change and go. Every function is there. */
+struct plat_watch {
+	void (*allocated)(struct lkx_hw *hw, void *page);
+	/* Before it is freed. */
+	void (*freed)(struct lkx_hw *hw, void *page);
+	/* An entry is about to be written: the last moment for a processor that walks. */
+	void (*writing)(struct lkx_hw *hw, u64 *entry);
+	void (*written)(struct lkx_hw *hw, u64 *entry, u64 old);
+	/* A lock was given up: here others come in between. */
+	void (*unlocked)(struct lkx_hw *hw, struct plat_spinlock *l);
+};
+
 /* A simulated processor and the platform under it. A simulator puts its own state behind `context`. */
 struct lkx_hw {
 	const struct hw_ops *processor;
 	const struct plat_ops *platform;
+	const struct plat_watch *watch; /* NULL: nobody */
 	void *context;
 	/* What the core holds of it now; 0 after the last object is destroyed. */
 	u64 pages, objects;
@@ -146,6 +159,42 @@ static inline u64 plat_xchg64(u64 *p, u64 new_value)
 static inline u64 plat_add64(u64 *p, u64 n)
 {
 	return __atomic_add_fetch(p, n, __ATOMIC_SEQ_CST);
+}
+
+/* An entry of a page table: each write of one is shown to who watches. */
+static inline void plat_entry_store(struct lkx_hw *hw, u64 *entry, u64 e)
+{
+	u64 old = plat_load64(entry);
+
+	if (hw->watch)
+		hw->watch->writing(hw, entry);
+	plat_store64(entry, e);
+	if (hw->watch)
+		hw->watch->written(hw, entry, old);
+}
+
+static inline u64 plat_entry_cmpxchg(struct lkx_hw *hw, u64 *entry, u64 old, u64 e)
+{
+	u64 seen;
+
+	if (hw->watch)
+		hw->watch->writing(hw, entry);
+	seen = plat_cmpxchg64(entry, old, e);
+	if (hw->watch && seen == old)
+		hw->watch->written(hw, entry, old);
+	return seen;
+}
+
+static inline u64 plat_entry_xchg(struct lkx_hw *hw, u64 *entry, u64 e)
+{
+	u64 old;
+
+	if (hw->watch)
+		hw->watch->writing(hw, entry);
+	old = plat_xchg64(entry, e);
+	if (hw->watch)
+		hw->watch->written(hw, entry, old);
+	return old;
 }
 
 static inline u32 plat_load32(const u32 *p)

@@ -26,6 +26,13 @@ struct fake_invalidation {
 	u64 type, which, address;
 };
 
+/* What a VM entry found. */
+struct fake_entry {
+	bool launched;
+	u32 mode; /* of the vCPU */
+	u64 xcr0, cr2;
+};
+
 struct fake {
 	struct lkx_hw hw; /* first: fake_of */
 	struct lkx_vm vm;
@@ -50,6 +57,15 @@ struct fake {
 	u64 tsc, xcr0, host_xcr0, cr2, cr0, cr3, cr4;
 	u32 page_gets, page_puts, kicks;
 	bool page_get_fails;
+
+	/* VM entry. What a guest that was entered exits with is what the VMCS says. */
+	bool enters;             /* false: VMLAUNCH and VMRESUME fail */
+	u32 refusals, pendings;  /* plat_entry_begin's and plat_entry_pending's next answers: so many times not now */
+	int polled;              /* plat_run_poll's answer */
+	u32 entries, begun, ended, host_events;
+	struct fake_entry at_entry; /* the last */
+	u64 dr[4], dr6;          /* the processor's */
+	bool debug_restored;
 };
 
 #define FAKE_FIELDS 0x8000

@@ -7,6 +7,7 @@
 #ifndef WORLD_H
 #define WORLD_H
 
+#include "history.h"
 #include "vcpu.h"
 
 #define WORLD_HVA 0x7f0000000000ull /* of the VMM's page 0 */
@@ -61,6 +62,14 @@ struct world {
 	struct kvm_userspace_memory_region race_region;
 	u64 replace_at_kick;     /* VMM page + 1: the host replaces it as the next kick begins */
 
+	struct history history;  /* after world_record */
+	/* Bits that a processor sets in each present entry just before the core writes it. */
+	u64 touch;
+	/* Called when ept.lock was given up, with how often it was before; not for what it does itself. */
+	void (*at_unlock)(void *context, u32 nth);
+	void *at_unlock_context;
+	u32 unlocks;
+
 	/* Faults of the core to be shown to be noticed. */
 	bool ignore_retry, ignore_kicks, ignore_invept;
 
@@ -73,8 +82,8 @@ static inline struct world *world_of(struct lkx_hw *hw)
 	return (struct world *)hw;
 }
 
-/* abort() where memory runs out. */
-struct world *world_create(bool access_dirty, bool invept_single);
+/* abort() where memory runs out. `recorded`: its history is kept from the first page on. */
+struct world *world_create(bool access_dirty, bool invept_single, bool recorded);
 /* Frees all; how many pages and objects the core left behind. */
 u64 world_destroy(struct world *w);
 
