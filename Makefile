@@ -9,7 +9,7 @@ LAB := test_misc/lab
 lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 lab_option = $(if $($(2)),--$(1) '$($(2))')
 
-.PHONY: help setup build likex programs kmod sparse lab run test mutations coverage sanitize clean distclean
+.PHONY: help setup build likex programs kmod sparse lab run test fuzz mutations coverage sanitize clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,6 +63,9 @@ coverage: setup programs ## lines of kmod/core that the tests reach, by file; le
 
 sanitize: setup programs ## all tests of Swift with the address, undefined-behaviour and thread sanitizers
 	@test_misc/core/sanitize
+
+fuzz: setup ## random inputs to the core, the interpreter and the simulator: MINUTES=10 together, ONLY='mmio ept', JOBS=N
+	@test_misc/fuzz/fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JOBS),--jobs $(JOBS)) $(ONLY)
 
 clean: ## remove what was built, but not the kernels that were fetched
 	rm -rf .build $(filter-out build/lab,$(wildcard build/*)) $(filter-out build/lab/kernels,$(wildcard build/lab/*)) build/.setup

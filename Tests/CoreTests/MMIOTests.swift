@@ -131,6 +131,36 @@ import Testing
         #expect(violation(machine, gpa: 0x10002, gla: 0x10002, Self.write) == 1)
     }
 
+    /// Found by test_misc/fuzz/mmio: the device saw the address of the byte that the violation named.
+    @Test func theFirstPagesViolationMayNameAnyOfItsBytes() {
+        let machine = machine([0x89, 0x08])
+        machine[RAX] = Self.device
+        #expect(violation(machine, gpa: Self.device + 3, gla: Self.device + 3, Self.write) == 0)
+        #expect(fake_run_mmio(machine.fake).phys_addr == Self.device && fake_run_mmio(machine.fake).len == 4)
+    }
+
+    /// Found by test_misc/fuzz/mmio: linear addresses of compatibility mode end at 4 GiB too.
+    @Test func anAccessOfCompatibilityModeGoesOnAtZero() {
+        let (machine, _) = FakeMachine.fourLevel(0xffff_f000)
+        fake_set_mode(machine.fake, FAKE_LONG_32)
+        // Linear 0xfffff000 is a device, 0 is another one, 0x1000 is the code.
+        machine.write(0x13ff8, 0xe000_0000 | Entry.all, bytes: 8)
+        machine.write(0x11000, 0x14000 | Entry.all, bytes: 8)
+        machine.write(0x14000, 0x15000 | Entry.all, bytes: 8)
+        machine.write(0x15000, 0xd000_0000 | Entry.all, bytes: 8)
+        machine.write(0x15008, 0x5000 | Entry.all, bytes: 8)
+        machine.write(0x5000, [0x89, 0x08])
+        machine[VMCS_GUEST_RIP] = 0x1000
+        machine[RAX] = 0xffff_fffe
+        machine[RCX] = 0x4433_2211
+        #expect(violation(machine, gpa: 0xe000_0ffe, gla: 0xffff_fffe, Self.write) == 0)
+        #expect(fake_run_mmio(machine.fake).phys_addr == 0xe000_0ffe && fake_run_mmio(machine.fake).len == 2)
+        #expect(complete(machine) == 0)
+        #expect(fake_run_mmio(machine.fake).phys_addr == 0xd000_0000 && fake_run_mmio(machine.fake).data == 0x4433)
+        #expect(complete(machine) == 1)
+        #expect(machine[VMCS_GUEST_RIP] == 0x1002)
+    }
+
     @Test func aLoadFromADeviceIntoRAMTakesBothParts() {
         let machine = machine([0x8b, 0x08])
         machine.addSlot(0x20000, bytes: 0x1000)

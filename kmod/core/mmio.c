@@ -44,7 +44,8 @@ static int find_fragments(struct lkx_vcpu *v, const struct lkx_decoded *d, u64 g
 	m->len[1] = d->access_bytes - m->len[0];
 	m->fragments = m->len[1] ? 2 : 1;
 	m->active = 0;
-	m->gpa[0] = gpa;
+	/* The violation may name any byte of the access. */
+	m->gpa[0] = (gpa & ~(LKX_PAGE_BYTES - 1)) | LKX_PAGE_OFFSET(d->linear);
 	if (m->fragments == 1)
 		return 0;
 	if (!second)

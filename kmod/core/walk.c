@@ -121,9 +121,13 @@ int lkx_walk(struct lkx_vcpu *v, u64 gla, unsigned int access, u64 *gpa, struct 
 {
 	unsigned int attempt;
 
-	*fault = (struct lkx_walk_fault){ .address = gla };
-	if (!lkx_long_mode(v))
+	/*
+	 * Linear addresses of code that is not 64-bit have 32 bits and go on at 0, in compatibility mode too, where user space (no
+	 * check) may still ask for any that the tables know. SDM vol. 1, 3.3.7.
+	 */
+	if (!lkx_long_mode(v) || (!(access & ACCESS_NOCHECK) && !lkx_is_64bit(v)))
 		gla = (u32)gla;
+	*fault = (struct lkx_walk_fault){ .address = gla };
 	if (!lkx_is_canonical(gla)) {
 		*fault = (struct lkx_walk_fault){ .vector = VECTOR_GP, .address = gla };
 		return -EFAULT;
