@@ -33,7 +33,8 @@ import Testing
 
     @Test func exceptionsGoBackToTheGuest() {
         #expect(exception(Self.hard | Self.hasError | 17) == 1)
-        #expect(machine.raised?.vector == 17 && machine.raised?.error == 0x77 && vcpu.pointee.events.exception_has_error)
+        #expect(
+            machine.raised?.vector == 17 && machine.raised?.error == 0x77 && vcpu.pointee.events.exception_has_error)
         vcpu.pointee.events = lkx_events()
         #expect(exception(Self.hard | 6) == 1)
         #expect(machine.raised?.vector == 6 && !vcpu.pointee.events.exception_has_error)
@@ -62,7 +63,8 @@ import Testing
     }
 
     /// VM entry wants a step that waits behind an interrupt shadow to be told. SDM vol. 3, 27.3.1.5.
-    @Test(arguments: [(0x102, 2, 1 << 14), (0x102, 0, 0), (2, 2, 0), (0x102, 1, 1 << 14)] as [(UInt64, UInt64, UInt64)])
+    @Test(
+        arguments: [(0x102, 2, 1 << 14), (0x102, 0, 0), (2, 2, 0), (0x102, 1, 1 << 14)] as [(UInt64, UInt64, UInt64)])
     func aStepInAShadowStaysPending(rflags: UInt64, interruptibility: UInt64, pending: UInt64) {
         machine[VMCS_GUEST_RFLAGS] = rflags
         machine[VMCS_GUEST_INTERRUPTIBILITY] = interruptibility
@@ -93,12 +95,15 @@ import Testing
         #expect(violation(0x10_0000, qualification: 0x182, delivering: Self.valid | Self.hard | 14) == 0)
         let run = fake_run(machine.fake)!
         #expect(run.pointee.exit_reason == UInt32(KVM_EXIT_INTERNAL_ERROR))
-        #expect(run.pointee.internal.suberror == UInt32(KVM_INTERNAL_ERROR_DELIVERY_EV) && run.pointee.internal.ndata == 5)
+        #expect(
+            run.pointee.internal.suberror == UInt32(KVM_INTERNAL_ERROR_DELIVERY_EV) && run.pointee.internal.ndata == 5)
         let data = run.pointee.internal.data
         #expect(data.0 == UInt64(Self.valid | Self.hard | 14) && data.1 == 48 && data.2 == 0x182 && data.3 == 0x10_0000)
     }
 
-    @Test(arguments: [(0 as UInt32, 8 as UInt64), (1 << 31, 0)]) func anIRETThatMetNoMemoryBlocksNMIsAgain(delivering: UInt32, blocked: UInt64) {
+    @Test(arguments: [(0 as UInt32, 8 as UInt64), (1 << 31, 0)]) func anIRETThatMetNoMemoryBlocksNMIsAgain(
+        delivering: UInt32, blocked: UInt64
+    ) {
         machine.addSlot(0, bytes: 0x1000)
         machine.fake.pointee.page_get_fails = true
         #expect(violation(0, qualification: 1 << 12 | 1, delivering: delivering) == -14)  // -EFAULT, KVM_RUN's answer

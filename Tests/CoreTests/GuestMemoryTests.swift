@@ -48,7 +48,8 @@ import Testing
     @Test func memoryThatGoesMeanwhile() {
         machine.fake.pointee.gone_from = UInt64(UInt(bitPattern: fake_memory(machine.fake, 0x1000, 1)))
         machine.fake.pointee.gone_to = machine.fake.pointee.gone_from + 0x1000
-        var fault = lkx_walk_fault(), value: UInt64 = 0
+        var fault = lkx_walk_fault()
+        var value: UInt64 = 0
         #expect(lkx_gla_read(machine.vcpu, 0x1000, 0, &value, 8, &fault) == -ENXIO)
         #expect(fault.address == 0x1000)
         #expect(lkx_gla_read(machine.vcpu, 0x2000, 0, &value, 8, &fault) == 0)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CoreTestSupport
 
-/// Replays what was written down of a world's page tables (history.h) and judges each state on the way as a processor would that walks at
-/// that moment, or that walks with what it has cached.
+/// Replays what was written down of a world's page tables (history.h) and judges each state on the way as a processor
+/// would that walks at that moment, or that walks with what it has cached.
 struct History {
     typealias Fault = TableTree.Fault
     typealias Translation = TableTree.Translation
@@ -57,7 +57,9 @@ struct History {
         if tree.pages[page]?.place == nil { tablesFreed += 1 }
         try tree.free(page)
         for cpu in processors.indices where processors[cpu].stale.contains(page) {
-            if processors[cpu].guests > 0 { throw Fault("page \(hex(page)) is freed before the INVEPT of CPU \(cpu), where a guest runs") }
+            if processors[cpu].guests > 0 {
+                throw Fault("page \(hex(page)) is freed before the INVEPT of CPU \(cpu), where a guest runs")
+            }
             // Whose page it will be next, only those that walk without INVEPT find out.
             processors[cpu].stale.remove(page)
             processors[cpu].dangling.insert(page)
@@ -66,9 +68,13 @@ struct History {
 
     private mutating func write(_ event: history_event, _ number: Int) throws(Fault) -> [Change] {
         states += 1
-        guard event.locked else { throw Fault("entry \(event.index) of page \(hex(event.page)) is written without the lock") }
+        guard event.locked else {
+            throw Fault("entry \(event.index) of page \(hex(event.page)) is written without the lock")
+        }
         if processors.contains(where: { $0.stale.contains(event.page) }) && TableTree.isPresent(event.to) {
-            throw Fault("\(hex(event.to)) in a table that is taken out: a processor that cached the way there takes it for a mapping")
+            throw Fault(
+                "\(hex(event.to)) in a table that is taken out: who cached the way there takes it for a mapping"
+            )
         }
         let (changes, unlinked) = try tree.write(event.page, Int(event.index), from: event.from, to: event.to)
         if let unlinked {

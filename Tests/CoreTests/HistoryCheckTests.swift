@@ -10,11 +10,14 @@ import Testing
     private static func allocated(_ page: UInt64) -> history_event { event(HISTORY_ALLOCATED, page: page) }
     private static func freed(_ page: UInt64) -> history_event { event(HISTORY_FREED, page: page) }
     private static func cpu(_ kind: history_kind, _ cpu: UInt32) -> history_event { event(kind, cpu: cpu) }
-    private static func written(_ page: UInt64, _ index: UInt32, _ from: UInt64, _ to: UInt64, locked: Bool = true) -> history_event {
+    private static func written(_ page: UInt64, _ index: UInt32, _ from: UInt64, _ to: UInt64, locked: Bool = true)
+        -> history_event
+    {
         event(HISTORY_WRITTEN, page: page, index: index, locked: locked, from: from, to: to)
     }
     private static func event(
-        _ kind: history_kind, cpu: UInt32 = 0, page: UInt64 = 0, index: UInt32 = 0, locked: Bool = false, from: UInt64 = 0, to: UInt64 = 0
+        _ kind: history_kind, cpu: UInt32 = 0, page: UInt64 = 0, index: UInt32 = 0, locked: Bool = false,
+        from: UInt64 = 0, to: UInt64 = 0
     ) -> history_event {
         history_event(kind: kind, cpu: cpu, page: page, index: index, locked: locked, from: from, to: to)
     }
@@ -74,7 +77,9 @@ import Testing
     }
 
     @Test mutating func aTablesEntryWithReservedBits() {
-        #expect(replay(Self.mapped + [Self.allocated(0x5000), Self.written(0x3000, 1, 0, 0x5087)])?.contains("reserved") == true)
+        #expect(
+            replay(Self.mapped + [Self.allocated(0x5000), Self.written(0x3000, 1, 0, 0x5087)])?.contains("reserved")
+                == true)
     }
 
     struct Wrong: CustomTestStringConvertible {

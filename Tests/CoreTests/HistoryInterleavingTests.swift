@@ -22,15 +22,19 @@ import Testing
 
     private static let gfn: UInt64 = 20, page: UInt64 = 4
 
-    /// Guest frames 16 to 31 on the VMM's pages 0 to 15 and, in a slot of its own, 40 on page 4 again; both CPUs run guests.
+    /// Guest frames 16 to 31 on the VMM's pages 0 to 15 and, in a slot of its own, 40 on page 4 again; both CPUs run
+    /// guests.
     private func recorded(_ outer: Outer) -> RecordedWorld {
-        let recorded = RecordedWorld(), world = recorded.world
+        let recorded = RecordedWorld()
+        let world = recorded.world
         recorded.operation("set up") {
             #expect(world.set(0, gfn: 16, pages: 16, page: 0) == 0)
             #expect(world.set(1, gfn: 40, pages: 1, page: Self.page) == 0)
             if outer == .breakCopy { world.host(Self.page, WORLD_COW) }
             for gfn in [17, 18, 21, 40] as [UInt64] { for vcpu in 0..<2 as Range<UInt32> { world.access(vcpu, gfn) } }
-            if outer != .readFault && outer != .writeFault { for vcpu in 0..<2 as Range<UInt32> { world.access(vcpu, Self.gfn) } }
+            if outer != .readFault && outer != .writeFault {
+                for vcpu in 0..<2 as Range<UInt32> { world.access(vcpu, Self.gfn) }
+            }
         }
         return recorded
     }
@@ -58,9 +62,11 @@ import Testing
     }
 
     @Test(arguments: Pair.all) func everyGap(pair: Pair) {
-        var gap: UInt32 = 0, gaps: UInt32 = 1
+        var gap: UInt32 = 0
+        var gaps: UInt32 = 1
         while gap < gaps {
-            let recorded = recorded(pair.outer), world = recorded.world
+            let recorded = recorded(pair.outer)
+            let world = recorded.world
             recorded.operation("\(pair.testDescription) in gap \(gap)") {
                 recorded.atUnlock { nth in
                     guard nth == gap else { return }
@@ -102,9 +108,11 @@ import Testing
 
     // MARK: work in pieces
 
-    /// One slot of 40 tables from guest frame 0 on, more than one piece of work; frames of its host pages 0 to 2047 are at `shift` and up.
+    /// One slot of 40 tables from guest frame 0 on, more than one piece of work; frames of its host pages 0 to 2047 are
+    /// at `shift` and up.
     private func large(shift: UInt64) -> RecordedWorld {
-        let recorded = RecordedWorld(), world = recorded.world
+        let recorded = RecordedWorld()
+        let world = recorded.world
         recorded.operation("set up") {
             #expect(world_set_region(world.w, 0, 0, 0, 40 * 512 * 4096, UInt64(WORLD_HVA) - shift * 4096) == 0)
             world.host(0, pages: 600, WORLD_PRESENT)
@@ -113,9 +121,11 @@ import Testing
         return recorded
     }
 
-    /// The host takes a page while its slot is being deleted, between two pieces: the second piece's page is gone when the host goes on.
+    /// The host takes a page while its slot is being deleted, between two pieces: the second piece's page is gone when
+    /// the host goes on.
     @Test func aPageOfASlotThatIsBeingDeleted() {
-        let recorded = large(shift: 18000), world = recorded.world
+        let recorded = large(shift: 18000)
+        let world = recorded.world
         recorded.operation("map") { #expect(!world_map(world.w, 18003, world.frame(3), 7)) }
         var pieces = 0
         recorded.operation("delete") {
@@ -134,9 +144,11 @@ import Testing
         #expect(recorded.history.tree.visible.isEmpty && recorded.history.tablesFreed >= 40)
     }
 
-    /// A fault on what the first piece of an invalidation has taken away, before the second: not until the host is done.
+    /// A fault on what the first piece of an invalidation has taken away, before the second: not until the host is
+    /// done.
     @Test func aFaultInTheMiddleOfAnInvalidation() {
-        let recorded = large(shift: 0), world = recorded.world
+        let recorded = large(shift: 0)
+        let world = recorded.world
         recorded.operation("map") { #expect(world.access(0, 5).frame == world.frame(5)) }
         var faults = 0
         recorded.operation("invalidate") {
@@ -157,7 +169,8 @@ import Testing
 
     /// A range that ends within a page takes the whole page.
     @Test func aRangeOfPartOfAPage() {
-        let recorded = large(shift: 0), world = recorded.world
+        let recorded = large(shift: 0)
+        let world = recorded.world
         recorded.operation("map") { for gfn in 4..<7 as Range<UInt64> { world.access(0, gfn) } }
         recorded.operation("invalidate") {
             lkx_mmu_invalidate(world.vm, UInt64(WORLD_HVA) + 4 * 4096 + 100, UInt64(WORLD_HVA) + 5 * 4096 + 1)

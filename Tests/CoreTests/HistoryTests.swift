@@ -4,7 +4,8 @@ import CoreTestSupport
 import Glibc
 import Testing
 
-/// Each state of the page tables on the way is one that a processor may meet: `RecordedWorld` judges every single write.
+/// Each state of the page tables on the way is one that a processor may meet: `RecordedWorld` judges every single
+/// write.
 @Suite struct HistoryTests {
     private typealias Translation = History.Translation
     private let read: UInt64 = 1, write: UInt64 = 2, execute: UInt64 = 4
@@ -23,7 +24,8 @@ import Testing
     }
 
     @Test func aMappingAppearsWithItsLastWrite() {
-        let recorded = RecordedWorld(), world = recorded.world
+        let recorded = RecordedWorld()
+        let world = recorded.world
         world.set(0, gfn: 16, pages: 256, page: 0)
         // Three tables and the leaf; then the leaf alone.
         #expect(recorded.operation("first") { world.access(0, 20) } == 4)
@@ -34,7 +36,8 @@ import Testing
     }
 
     @Test func anotherFrameIsPutInOneStep() {
-        let recorded = recorded(), world = recorded.world
+        let recorded = recorded()
+        let world = recorded.world
         let states = recorded.operation("remap") { #expect(world_map(world.w, 20, 0x777, read | write)) }
         #expect(states == 1)
         #expect(recorded.visible(20) == Translation(frame: 0x777, access: 3))
@@ -43,7 +46,8 @@ import Testing
 
     /// A fault that finds another frame mapped: what processors have of that one goes before the fault ends.
     @Test func aFaultThatReplacesAFrameFlushes() {
-        let recorded = recorded(), world = recorded.world
+        let recorded = recorded()
+        let world = recorded.world
         let before = world.w.pointee.kicks
         recorded.operation("old") {
             #expect(!world_map(world.w, 100, 0x777, read))
@@ -55,7 +59,8 @@ import Testing
     }
 
     @Test func permissionsAreAddedWithoutLosingTheProcessorsBits() {
-        let recorded = recorded(mapped: 16..<17), world = recorded.world
+        let recorded = recorded(mapped: 16..<17)
+        let world = recorded.world
         recorded.operation("read-only") { #expect(!world_map(world.w, 18, 0x777, read)) }
         world.w.pointee.touch = TableTree.processorBits
         let states = recorded.operation("widen") { #expect(!world_map(world.w, 18, 0x777, read | write)) }
@@ -66,20 +71,28 @@ import Testing
     }
 
     @Test(arguments: [WORLD_COW, WORLD_PROTECTED]) func writeProtection(state: world_page_state) {
-        let recorded = recorded(), world = recorded.world
+        let recorded = recorded()
+        let world = recorded.world
         #expect(recorded.operation("protect") { world.host(2, pages: 3, state) } == 3)
         #expect(recorded.visible(18) == nil && recorded.visible(17) != nil && recorded.visible(21) != nil)
         recorded.operation("read") { #expect(world.access(1, 19).frame == world.frame(3)) }
         #expect(recorded.visible(19)?.access == 5)
-        let written = recorded.operation("write") { #expect(world.access(0, 19, write: true).result == (state == WORLD_COW ? 0 : -EFAULT)) }
+        let written = recorded.operation("write") {
+            #expect(world.access(0, 19, write: true).result == (state == WORLD_COW ? 0 : -EFAULT))
+        }
         // The copy: the shared frame goes, its own comes.
         #expect(written == (state == WORLD_COW ? 2 : 0))
         #expect(world.w.pointee.stale == 0)
     }
 
     @Test(arguments: [true, false]) func aRangeIsTakenOutWithoutItsNeighbours(keepTables: Bool) {
-        let recorded = RecordedWorld(), world = recorded.world
-        recorded.operation("map") { for gfn in stride(from: 0, to: 4096, by: 64) as StrideTo<UInt64> { #expect(!world_map(world.w, gfn, gfn + 1, read)) } }
+        let recorded = RecordedWorld()
+        let world = recorded.world
+        recorded.operation("map") {
+            for gfn in stride(from: 0, to: 4096, by: 64) as StrideTo<UInt64> {
+                #expect(!world_map(world.w, gfn, gfn + 1, read))
+            }
+        }
         recorded.operation("run") { _ = world.access(0, 0) }
         // 16 tables of 8 mappings; of the first and the last some stay.
         let states = recorded.operation("zap") { #expect(world_zap(world.w, 128, 4096 - 256, keepTables)) }
@@ -89,10 +102,13 @@ import Testing
     }
 
     @Test func aDeletedSlotsTablesAreFreedWhenNobodyWalksThem() {
-        let recorded = recorded(), world = recorded.world
+        let recorded = recorded()
+        let world = recorded.world
         recorded.operation("more") {
             #expect(world.set(1, gfn: 1024, pages: 1024, page: 300) == 0)
-            for gfn in stride(from: 1024, to: 2048, by: 50) as StrideTo<UInt64> { world.access(UInt32(gfn / 50 % 2), gfn, write: true) }
+            for gfn in stride(from: 1024, to: 2048, by: 50) as StrideTo<UInt64> {
+                world.access(UInt32(gfn / 50 % 2), gfn, write: true)
+            }
         }
         recorded.operation("delete") { #expect(world.delete(1) == 0) }
         #expect(recorded.history.tablesFreed == 2)
@@ -101,7 +117,8 @@ import Testing
     }
 
     @Test func aMovedSlotIsGoneFromItsOldPlace() {
-        let recorded = recorded(), world = recorded.world
+        let recorded = recorded()
+        let world = recorded.world
         recorded.operation("move") { #expect(world.set(0, gfn: 5000, pages: 256, page: 0) == 0) }
         #expect(recorded.history.tree.visible.isEmpty)
         #expect(recorded.history.tablesFreed == 3)
@@ -110,12 +127,15 @@ import Testing
     }
 
     @Test(arguments: 0...2) func tablesThatCantBeHadLeaveNoTrace(pages: Int64) {
-        let recorded = RecordedWorld(), world = recorded.world
+        let recorded = RecordedWorld()
+        let world = recorded.world
         world.set(0, gfn: 16, pages: 256, page: 0)
         world.w.pointee.hw.allocations_left = pages
         let failed = recorded.operation("no memory") { #expect(world.access(0, 16).result == -ENOMEM) }
         #expect(failed == 0)
-        let refused = recorded.operation("no memory for slots") { #expect(world.set(1, gfn: 5000, pages: 1, page: 0) == -ENOMEM) }
+        let refused = recorded.operation("no memory for slots") {
+            #expect(world.set(1, gfn: 5000, pages: 1, page: 0) == -ENOMEM)
+        }
         #expect(refused == 0)
         world.w.pointee.hw.allocations_left = -1
         let done = recorded.operation("memory") { #expect(world.access(0, 16).result == 0) }
@@ -125,20 +145,27 @@ import Testing
     /// All of it at random, and at each unlocking perhaps somebody else.
     @Test(arguments: 1...3) func operationsAtRandom(seed: Int) {
         var random = Random(seed: UInt64(seed))
-        let recorded = RecordedWorld(), world = recorded.world
+        let recorded = RecordedWorld()
+        let world = recorded.world
         let states = [WORLD_LAZY, WORLD_PRESENT, WORLD_COW, WORLD_PROTECTED, WORLD_GONE]
         func something(_ slots: Bool) {
             switch random.below(slots ? 12 : 10) {
-            case 0: world.host(UInt64(random.below(500)), pages: UInt64(1 + random.below(20)), states[random.below(states.count)])
+            case 0:
+                world.host(
+                    UInt64(random.below(500)), pages: UInt64(1 + random.below(20)), states[random.below(states.count)])
             case 1: world_move(world.w, UInt32(random.below(2)), UInt32(random.below(2)))
             case 10: world.delete(UInt32(random.below(4)))
             case 11:
                 let slot = UInt32(random.below(4))
                 world.set(slot, gfn: UInt64(random.below(5) * 1000), pages: 150, page: UInt64(slot) * 100)
-            default: world.access(UInt32(random.below(2)), UInt64(random.below(5) * 1000 + random.below(160)), write: random.oneIn(2))
+            default:
+                world.access(
+                    UInt32(random.below(2)), UInt64(random.below(5) * 1000 + random.below(160)), write: random.oneIn(2))
             }
         }
-        for slot in 0..<4 as Range<UInt32> { world.set(slot, gfn: UInt64(slot) * 1000, pages: 150, page: UInt64(slot) * 100) }
+        for slot in 0..<4 as Range<UInt32> {
+            world.set(slot, gfn: UInt64(slot) * 1000, pages: 150, page: UInt64(slot) * 100)
+        }
         for step in 0..<800 {
             let strike = random.oneIn(3) ? UInt32(random.below(3)) : nil
             if let strike {

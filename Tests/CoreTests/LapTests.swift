@@ -33,7 +33,9 @@ import Testing
         #expect(run.pointee.exit_reason == UInt32(KVM_EXIT_HLT) && machine[VMCS_GUEST_RIP] == 0x101)
         #expect(fake.pointee.entries == 1 && fake.pointee.begun == 1 && fake.pointee.ended == 1)
         #expect(!entry.launched && entry.mode == LKX_IN_GUEST.rawValue)
-        #expect(fake.pointee.vcpu.launched && fake.pointee.vcpu.has_run && fake.pointee.vcpu.mode == LKX_OUTSIDE_GUEST.rawValue)
+        #expect(
+            fake.pointee.vcpu.launched && fake.pointee.vcpu.has_run
+                && fake.pointee.vcpu.mode == LKX_OUTSIDE_GUEST.rawValue)
         #expect(lkx_vcpu_run(machine.vcpu) == 0)
         #expect(entry.launched)
     }
@@ -45,7 +47,9 @@ import Testing
         #expect(lkx_vcpu_run(machine.vcpu) == 0)
         #expect(run.pointee.exit_reason == UInt32(KVM_EXIT_FAIL_ENTRY))
         #expect(run.pointee.fail_entry.hardware_entry_failure_reason == 7)
-        #expect(!fake.pointee.vcpu.launched && fake.pointee.ended == 1 && fake.pointee.vcpu.mode == LKX_OUTSIDE_GUEST.rawValue)
+        #expect(
+            !fake.pointee.vcpu.launched && fake.pointee.ended == 1
+                && fake.pointee.vcpu.mode == LKX_OUTSIDE_GUEST.rawValue)
         // Whoever repairs what was wrong still has the interrupt.
         #expect(events.interrupt_pending)
         fake.pointee.enters = true
@@ -53,7 +57,9 @@ import Testing
         #expect(machine[VMCS_ENTRY_INTERRUPTION_INFO] == Self.valid | 0x30 && !events.interrupt_pending)
     }
 
-    @Test(arguments: [(3, 0), (0, 2), (1, 1)] as [(UInt32, UInt32)]) func anEntryPutOffLosesNothing(refusals: UInt32, pendings: UInt32) {
+    @Test(arguments: [(3, 0), (0, 2), (1, 1)] as [(UInt32, UInt32)]) func anEntryPutOffLosesNothing(
+        refusals: UInt32, pendings: UInt32
+    ) {
         fake.pointee.refusals = refusals
         fake.pointee.pendings = pendings
         lkx_queue_interrupt(machine.vcpu, 0x30)
@@ -129,7 +135,9 @@ import Testing
     @Test func flushesAreFollowedBeforeTheEntry() {
         fake.pointee.vcpu.vpid = 3
         #expect(lkx_vcpu_run(machine.vcpu) == 0)
-        #expect(fake.pointee.invalidations == 2 && fake.pointee.invalidation[0].is_vpid && fake.pointee.invalidation[0].which == 3)
+        #expect(
+            fake.pointee.invalidations == 2 && fake.pointee.invalidation[0].is_vpid
+                && fake.pointee.invalidation[0].which == 3)
         #expect(!fake.pointee.invalidation[1].is_vpid)
         #expect(lkx_vcpu_run(machine.vcpu) == 0)
         #expect(fake.pointee.invalidations == 2)
@@ -168,7 +176,9 @@ import Testing
     // MARK: events that an exit tells of
 
     /// An IRET that faulted had unblocked NMIs already, and will be executed again. SDM vol. 3, 28.2.3.
-    @Test(arguments: [(13, true), (8, false)] as [(UInt64, Bool)]) func anIRETThatFaultsBlocksNMIsAgain(vector: UInt64, blocks: Bool) {
+    @Test(arguments: [(13, true), (8, false)] as [(UInt64, Bool)]) func anIRETThatFaultsBlocksNMIsAgain(
+        vector: UInt64, blocks: Bool
+    ) {
         exits(EXIT_EXCEPTION_NMI)
         machine[VMCS_EXIT_INTERRUPTION_INFO] = Self.valid | 1 << 12 | 1 << 11 | 3 << 8 | vector
         machine[VMCS_EXIT_INTERRUPTION_ERROR_CODE] = 0

@@ -3,8 +3,8 @@ import CLikexCore
 import CoreTestSupport
 import Testing
 
-/// A world whose every page-table write is judged: after each, a walk gives for each guest frame what it gave before the operation, what it
-/// gives after it, or, where these differ, nothing; and all that `History` asks for.
+/// A world whose every page-table write is judged: after each, a walk gives for each guest frame what it gave before
+/// the operation, what it gives after it, or, where these differ, nothing; and all that `History` asks for.
 final class RecordedWorld {
     let world: World
     private(set) var history = History()
@@ -27,7 +27,9 @@ final class RecordedWorld {
 
     /// The end of an operation within another one: what walks give there is right, too.
     func mark() {
-        history_add(world.w.pointer(to: \.history)!, history_event(kind: HISTORY_MARK, cpu: 0, page: 0, index: 0, locked: false, from: 0, to: 0))
+        history_add(
+            world.w.pointer(to: \.history)!,
+            history_event(kind: HISTORY_MARK, cpu: 0, page: 0, index: 0, locked: false, from: 0, to: 0))
     }
 
     /// How many states walks could meet on the way.
@@ -36,7 +38,8 @@ final class RecordedWorld {
         let (states, before) = (history.states, history.tree.visible)
         body()
         if isBroken { return 0 }
-        var changes: [History.Change] = [], right = [before]
+        var changes: [History.Change] = []
+        var right = [before]
         do throws(History.Fault) {
             while replayed < world.w.pointee.history.count {
                 let event = event(replayed)
@@ -52,6 +55,9 @@ final class RecordedWorld {
         right.append(history.tree.visible)
         for change in changes { judge(change, right.map { $0[change.gfn] }, name) }
         compareWithMemory(name)
+        for (gfn, now) in history.tree.visible where world.w.pointee.free[Int(now.frame)] {
+            Issue.record("\(name): guest frame \(hex(gfn)) leads to frame \(hex(now.frame)), which the host has taken back")
+        }
         return history.states - states
     }
 
@@ -59,15 +65,18 @@ final class RecordedWorld {
         if right.contains(change.now) { return }
         // While it changes it may be away; what doesn't change never is.
         if change.now == nil && right.contains(where: { $0 != right[0] }) { return }
-        Issue.record("\(name), event \(change.event): frame \(hex(change.gfn)) is \(String(describing: change.now)), right are \(right)")
+        let now = String(describing: change.now)
+        Issue.record("\(name), event \(change.event): frame \(hex(change.gfn)): \(now), right: \(right)")
     }
 
     /// What was written and what is there must be one: else something was written past the hooks.
     private func compareWithMemory(_ name: String) {
         for (address, page) in history.tree.pages where page.place != nil {
             let memory = UnsafePointer<UInt64>(bitPattern: UInt(address))!
-            for (index, entry) in page.entries.enumerated() where (memory[index] ^ entry) & ~TableTree.processorBits != 0 {
-                Issue.record("\(name): entry \(index) of \(hex(address)) is \(hex(memory[index])), written was \(hex(entry))")
+            for (index, entry) in page.entries.enumerated()
+            where (memory[index] ^ entry) & ~TableTree.processorBits != 0 {
+                Issue.record(
+                    "\(name): entry \(index) of \(hex(address)) is \(hex(memory[index])), written was \(hex(entry))")
             }
         }
     }
@@ -86,7 +95,9 @@ final class RecordedWorld {
         self.script = script
         world.w.pointee.unlocks = 0
         world.w.pointee.at_unlock_context = Unmanaged.passUnretained(script).toOpaque()
-        world.w.pointee.at_unlock = { context, nth in Unmanaged<Script>.fromOpaque(context!).takeUnretainedValue().body(nth) }
+        world.w.pointee.at_unlock = { context, nth in
+            Unmanaged<Script>.fromOpaque(context!).takeUnretainedValue().body(nth)
+        }
     }
 
     func noScript() {

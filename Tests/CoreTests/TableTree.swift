@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 
-/// Page tables as a processor reads them, kept apart from the core's: pages come and go, entries are written, and after each write the
-/// tree below the root is what a walk would meet. SDM vol. 3, 28.3.
+/// Page tables as a processor reads them, kept apart from the core's: pages come and go, entries are written, and after
+/// each write the tree below the root is what a walk would meet. SDM vol. 3, 28.3.
 struct TableTree {
     struct Translation: Equatable {
         var frame: UInt64
@@ -65,11 +65,14 @@ struct TableTree {
     }
 
     mutating func free(_ page: UInt64) throws(Fault) {
-        guard let old = pages.removeValue(forKey: page) else { throw Fault("page \(hex(page)) is freed and wasn't there") }
+        guard let old = pages.removeValue(forKey: page) else {
+            throw Fault("page \(hex(page)) is freed and wasn't there")
+        }
         if old.place != nil && page != root { throw Fault("page \(hex(page)) is freed while the tree leads to it") }
     }
 
-    /// One entry becomes another: the translations that changed by it, nil where there is none any more, and the table that was taken out.
+    /// One entry becomes another: the translations that changed by it, nil where there is none any more, and the table
+    /// that was taken out.
     mutating func write(_ page: UInt64, _ index: Int, from: UInt64, to: UInt64)
         throws(Fault) -> (changes: [(gfn: UInt64, now: Translation?)], unlinked: UInt64?)
     {
@@ -80,7 +83,8 @@ struct TableTree {
         pages[page]!.entries[index] = to
         guard let place = pages[page]!.place else { return ([], nil) }
         let gfn = place.gfn + UInt64(index) * Self.span(place.level)
-        var gone: [UInt64: Translation] = [:], come: [UInt64: Translation] = [:]
+        var gone: [UInt64: Translation] = [:]
+        var come: [UInt64: Translation] = [:]
         var unlinked: UInt64?
         if Self.isPresent(from) {
             if place.level > 1 {
@@ -111,7 +115,9 @@ struct TableTree {
     }
 
     private mutating func hang(_ table: UInt64, _ place: Place?) throws(Fault) {
-        guard pages[table] != nil else { throw Fault("an entry leads to page \(hex(table)), which is freed or was never a table") }
+        guard pages[table] != nil else {
+            throw Fault("an entry leads to page \(hex(table)), which is freed or was never a table")
+        }
         pages[table]!.place = place
         guard let place, place.level > 1 else { return }
         for (index, entry) in pages[table]!.entries.enumerated() where Self.isPresent(entry) {
@@ -120,7 +126,9 @@ struct TableTree {
     }
 
     /// All that a walk through `entry` can end in.
-    private func read(_ entry: UInt64, level: Int, gfn: UInt64, access: UInt64, into found: inout [UInt64: Translation]) throws(Fault) {
+    private func read(_ entry: UInt64, level: Int, gfn: UInt64, access: UInt64, into found: inout [UInt64: Translation])
+        throws(Fault)
+    {
         if let wrong = misconfiguration(entry, level: level) {
             throw Fault("EPT misconfiguration: \(hex(entry)) at level \(level) for guest frame \(hex(gfn)): \(wrong)")
         }
@@ -129,9 +137,12 @@ struct TableTree {
             found[gfn] = Translation(frame: (entry & Self.addressBits) / 4096, access: access)
             return
         }
-        guard let table = pages[entry & Self.addressBits] else { throw Fault("entry \(hex(entry)) leads to a freed page") }
+        guard let table = pages[entry & Self.addressBits] else {
+            throw Fault("entry \(hex(entry)) leads to a freed page")
+        }
         for (index, below) in table.entries.enumerated() where Self.isPresent(below) {
-            try read(below, level: level - 1, gfn: gfn + UInt64(index) * Self.span(level - 1), access: access, into: &found)
+            try read(
+                below, level: level - 1, gfn: gfn + UInt64(index) * Self.span(level - 1), access: access, into: &found)
         }
     }
 

@@ -105,7 +105,9 @@ enum CoreAccess {
         #expect(machine.walk(gla) == .address(0xff_4000_0000 | gla & 0x3fff_ffff))
         // Bits under a large page's address are reserved, but for bit 12.
         for (entry, bits) in [(entries[1], [13, 20, 29]), (entries[2], [13, 20])] as [(UInt64, [UInt64])] {
-            let good = entry == entries[1] ? 0xff_4000_0000 | Entry.large | Entry.all : 0xab_cde0_0000 | Entry.large | Entry.all
+            let good =
+                entry == entries[1]
+                ? 0xff_4000_0000 | Entry.large | Entry.all : 0xab_cde0_0000 | Entry.large | Entry.all
             for bit in bits {
                 machine.write(entry, good | 1 << bit, bytes: 8)
                 #expect(machine.walk(gla) == .pageFault(error: 9, address: gla), "bit \(bit)")
