@@ -102,7 +102,18 @@ let package = Package(
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
         .target(name: "CX87", path: "Tests/CX87"),
-        .testTarget(name: "X86Tests", dependencies: ["X86", "CX87"] + unicorn, swiftSettings: strict + interpreterSpeed),
+        .testTarget(name: "X86Tests", dependencies: ["X86", "CX87"], swiftSettings: strict + interpreterSpeed),
+        // Random instructions on the interpreter, on Unicorn and on this machine's processor.
+        .target(name: "CNativeCPU", path: "Tests/CNativeCPU"),
+        .target(
+            name: "X86Differential", dependencies: ["X86", "CNativeCPU"] + unicorn, path: "Tests/X86Differential",
+            swiftSettings: strict + interpreterSpeed),
+        .executableTarget(
+            name: "x86-differential", dependencies: ["X86Differential"] + unicorn, path: "Tests/X86DifferentialTool",
+            swiftSettings: strict),
+        .testTarget(
+            name: "X86DifferentialTests", dependencies: ["X86Differential", "X86"] + unicorn,
+            swiftSettings: strict + interpreterSpeed),
         .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
     ] + unicornTargets,
     cLanguageStandard: .gnu11

@@ -51,8 +51,8 @@ extension Processor {
         case 0xC0: try exchangeAdd(i, 1)
         case 0xC1: try exchangeAdd(i, size)
         case 0xC3:
-            // MOVNTI
-            guard !i.isRegister else { throw .undefined }
+            // MOVNTI: "NP", no 66, F2 or F3.
+            guard !i.isRegister, i.ssePrefix == .none else { throw .undefined }
             try writeRM(i, i.prefixes.contains(.wide) ? 8 : 4, registers[i.reg])
         case 0xC7: try executeGroup9(i)
         case 0xC8...0xCF:

@@ -12,8 +12,8 @@ extension Processor {
         case 0x5A: try convertWidth(i, prefix)
         case 0x5B, 0xE6: try convertPacked(i, opcode, prefix)
         default:
-            let operation = opcode == 0xC2 ? Int(i.immediate & 0xFF) : 0
-            guard operation < 8 else { throw .undefined }
+            // Without VEX the predicate has three bits; the immediate's others are ignored (SDM vol. 2, CMPPS).
+            let operation = opcode == 0xC2 ? Int(i.immediate & 7) : 0
             let reg = Int(i.reg)
             let a = vectors.xmm[reg]
             var b: Vector

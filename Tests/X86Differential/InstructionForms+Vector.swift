@@ -8,7 +8,7 @@ extension InstructionForms {
         ) -> InstructionForm {
             InstructionForm(
                 name: name, opcode: [opcode], group: group, immediate: immediate, modes: [.bits32, .bits64],
-                encoding: .vex(map: map, prefix: prefix, usesVector: vector, usesWide: true), hasSizes: false)
+                encoding: .vex(map: map, prefix: prefix, usesVector: vector), hasSizes: false)
         }
         return [
             vex("andn", 2, 0, 0xF2), vex("blsr", 2, 0, 0xF3, group: 1), vex("blsmsk", 2, 0, 0xF3, group: 2),

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 
 /// All instructions that are compared with Unicorn.
-enum InstructionForms {
+package enum InstructionForms {
     static let integer: [InstructionForm] = arithmetic + shifts + unary + moves + bits + strings + stack + legacy + branches
     static let all = integer + bmi + sse
+    /// The forms of each mode, those of one name together.
     static let byMode = Dictionary(
-        uniqueKeysWithValues: Mode.allCases.map { mode in (mode, all.filter { $0.modes.contains(mode) }) })
-    private static let old: [Mode] = [.bits16, .bits32]
+        uniqueKeysWithValues: CaseMode.allCases.map { mode in (mode, all.filter { $0.modes.contains(mode) }) })
+    private static let old: [CaseMode] = [.bits16, .bits32]
 
     private static func form(
         _ name: String, _ opcode: [UInt8], _ operand: InstructionForm.Operand = .any, group: UInt8? = nil,
-        _ immediate: InstructionForm.Immediate = .none, prefix: UInt8 = 0, modes: [Mode] = Mode.allCases,
+        _ immediate: InstructionForm.Immediate = .none, prefix: UInt8 = 0, modes: [CaseMode] = CaseMode.allCases,
         sizes: Bool = true, lock: Bool = false, repeats: Bool = false, tail: [UInt8] = []
     ) -> InstructionForm {
         InstructionForm(
@@ -49,7 +50,7 @@ enum InstructionForms {
             let group = UInt8(number)
             forms += [
                 form(name, [0xC0], group: group, .byte), form(name, [0xC1], group: group, .byte),
-                form(name + "1", [0xD0], group: group), form(name + "1", [0xD1], group: group),
+                form(name, [0xD0], group: group), form(name, [0xD1], group: group),
                 form(name, [0xD2], group: group), form(name, [0xD3], group: group),
             ]
         }
@@ -90,7 +91,7 @@ enum InstructionForms {
             form("movzx", [0x0F, 0xB6]), form("movzx", [0x0F, 0xB7]), form("movsx", [0x0F, 0xBE]),
             form("movsx", [0x0F, 0xBF]), form("movsxd", [0x63], modes: [.bits64]),
             form("movbe", [0x0F, 0x38, 0xF0], .memoryOnly), form("movbe", [0x0F, 0x38, 0xF1], .memoryOnly),
-            form("movnti", [0x0F, 0xC3], .memoryOnly), form("nop", [0x0F, 0x1F], group: 0),
+            form("movnti", [0x0F, 0xC3], .memoryOnly, sizes: false), form("nop", [0x0F, 0x1F], group: 0),
         ]
         for flag in [0xF5, 0xF8, 0xF9, 0xFC, 0xFD] as [UInt8] { forms.append(form("flag", [flag], .none)) }
         for code in 0..<16 as Range<UInt8> {
