@@ -9,7 +9,7 @@ LAB := test_misc/lab
 lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 lab_option = $(if $($(2)),--$(1) '$($(2))')
 
-.PHONY: help setup build likex programs kmod sparse lab run test fuzz mutations coverage sanitize clean distclean
+.PHONY: help setup build likex programs kmod sparse lab run test differential fuzz mutations coverage sanitize clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +20,7 @@ help: ## this list
 	@echo '    make ends with 2 on any failure; $(LAB)/lab ends with the very status of the script.'
 	@echo '  make run DEVICE=host   (as root) the same on this machine: loads the module into the running kernel.'
 	@echo "  make test ONLY='lab-'  only the checks whose names contain one of these words, and what those need."
+	@echo '  make differential [INSTRUCTIONS=2000000] [SEQUENCES=200000] [SEED=N] [JUDGE=native]'
 	@echo '  make kmod KERNEL=6.12  builds for one kernel only; KERNEL=host for the running one.'
 
 setup: ## install the Debian packages that are missing
@@ -66,6 +67,10 @@ sanitize: setup programs ## all tests of Swift with the address, undefined-behav
 
 fuzz: setup ## random inputs to the core, the interpreter and the simulator: MINUTES=10 together, ONLY='mmio ept', JOBS=N
 	@test_misc/fuzz/fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JOBS),--jobs $(JOBS)) $(ONLY)
+
+differential: setup ## random instructions on the X86 interpreter and on Unicorn; JUDGE=native: on this processor
+	@nice swift build -c release --product x86-differential >&2
+	@.build/release/x86-differential $(foreach option,instructions sequences seed judge,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 
 clean: ## remove what was built, but not the kernels that were fetched
 	rm -rf .build $(filter-out build/lab,$(wildcard build/*)) $(filter-out build/lab/kernels,$(wildcard build/lab/*)) build/.setup

@@ -97,12 +97,21 @@ static void on_signal(int signal, siginfo_t *information, void *context)
 	frame[REG_EFL] &= ~0x400;
 }
 
+/* Each thread has a signal stack of its own to set; only one of them runs at a time, so that they may be the same memory. */
+static void use_signal_stack(void)
+{
+	static uint8_t memory[65536];
+	static _Thread_local int is_set;
+	stack_t stack = {.ss_sp = memory, .ss_size = sizeof(memory)};
+
+	if (!is_set)
+		is_set = sigaltstack(&stack, NULL) == 0;
+}
+
 int native_cpu_prepare(uint64_t data, size_t data_size, uint64_t code, size_t code_size)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
-	static uint8_t signal_stack[65536];
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-	stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
 	int file;
 
 	if (data_memory)
@@ -113,8 +122,7 @@ int native_cpu_prepare(uint64_t data, size_t data_size, uint64_t code, size_t co
 	data_memory = mmap((void *)data, data_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	code_memory = mmap((void *)code, code_size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, file, 0);
 	code_alias = mmap(NULL, code_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	if (data_memory != (void *)data || code_memory != (void *)code || code_alias == MAP_FAILED ||
-	    sigaltstack(&stack, NULL) != 0) {
+	if (data_memory != (void *)data || code_memory != (void *)code || code_alias == MAP_FAILED) {
 		data_memory = NULL;
 		return -1;
 	}
@@ -136,6 +144,7 @@ int native_cpu_run(uint64_t *words, const uint8_t *code, size_t code_size)
 
 	if (offset >= code_bytes || code_bytes - offset <= code_size)
 		return -2;
+	use_signal_stack();
 	memcpy(code_alias + offset, code, code_size);
 	memcpy(native_state, words, sizeof(native_state));
 	/* No single-stepping, no alignment checks. */

@@ -103,7 +103,9 @@ final class CaseMaker {
     }
 
     /// Whether an instruction may stand in a sequence: what it leaves is defined, and Unicorn isn't known to see it otherwise.
-    private func isComparable(_ i: GeneratedInstruction, _ before: EngineResult, _ after: EngineResult, isFirst: Bool) -> Bool {
+    private func isComparable(_ i: GeneratedInstruction, _ before: EngineResult, _ after: EngineResult, isFirst: Bool)
+        -> Bool
+    {
         let source = Comparison.source(i, before.state, before)
         let undefined = Undefined.after(i, before.state, source: source)
         if undefined.register != nil || undefined.destination { return false }

@@ -83,12 +83,15 @@ package struct EngineResult: Sendable {
 
     package func read(_ address: UInt64, _ size: Int) -> UInt64 {
         var value: UInt64 = 0
-        for index in 0..<size { value |= UInt64(memory[Int(address) - CaseMode.data.lowerBound + index]) << UInt64(8 * index) }
+        for index in 0..<size {
+            value |= UInt64(memory[Int(address) - CaseMode.data.lowerBound + index]) << UInt64(8 * index)
+        }
         return value
     }
     package mutating func write(_ address: UInt64, _ size: Int, _ value: UInt64) {
         for index in 0..<size {
-            memory[Int(address) - CaseMode.data.lowerBound + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+            memory[Int(address) - CaseMode.data.lowerBound + index] = UInt8(
+                truncatingIfNeeded: value >> UInt64(8 * index))
         }
     }
 }

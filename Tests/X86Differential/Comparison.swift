@@ -25,7 +25,8 @@ enum Comparison {
         }
         if isSingle || ours.end != .done {
             let context = KnownDifference.Context(
-                mode: test.mode, instruction: last, isInBlock: !isSingle, start: before, source: source, ours: ours, theirs: theirs)
+                mode: test.mode, instruction: last, isInBlock: !isSingle, start: before, source: source, ours: ours,
+                theirs: theirs)
             for known in excuses {
                 if var predicted = known.predict(context) {
                     if !isSingle { predicted = KnownDifferences.imprecise(predicted, theirs) }
@@ -47,10 +48,19 @@ enum Comparison {
             if i.size == 1 && i.rex == 0 && i.rm & 4 != 0 { return state[i.rm & 3] >> 8 & 0xFF }
             return state[i.rm] & mask
         }
-        guard let address = i.address, address >= UInt64(CaseMode.data.lowerBound),
-            address <= UInt64(CaseMode.data.upperBound - i.size)
-        else { return nil }
-        return memory.read(address, i.size)
+        guard let address = i.address.flatMap({ Int(exactly: $0) }) else { return nil }
+        let (data, code) = (CaseMode.data, CaseMode.code)
+        if address >= data.lowerBound && address <= data.upperBound - i.size {
+            return memory.read(UInt64(address), i.size)
+        }
+        // All code memory but the case's own is HLT.
+        let own = Int(state.rip)..<(Int(state.rip) + i.bytes.count)
+        guard address >= code.lowerBound, address <= code.upperBound - i.size,
+            !own.overlaps(address..<(address + i.size))
+        else {
+            return nil
+        }
+        return 0xF4F4_F4F4_F4F4_F4F4 & mask
     }
 
     /// The first difference in what is defined, or nil.
@@ -70,8 +80,11 @@ enum Comparison {
                 return "\(CaseState.name(word)): X86 \(hex(a)), the other \(hex(b))"
             }
         }
-        if !ours.hasSameMemory(as: theirs), let index = ours.memory.indices.first(where: { ours.memory[$0] != theirs.memory[$0] }) {
-            return "memory at \(hex(UInt64(index + CaseMode.data.lowerBound))): X86 \(hex(ours.memory[index])), the other "
+        if !ours.hasSameMemory(as: theirs),
+            let index = ours.memory.indices.first(where: { ours.memory[$0] != theirs.memory[$0] })
+        {
+            return
+                "memory at \(hex(UInt64(index + CaseMode.data.lowerBound))): X86 \(hex(ours.memory[index])), the other "
                 + hex(theirs.memory[index])
         }
         return nil

@@ -22,7 +22,8 @@ package struct Generator {
         if random.chance(70) { state[Register.rcx] = random.next() % 48 }
         if mode != .bits64 { for number in 0..<8 { state[number] &= 0xFFFF_FFFF } }
         // Interrupts are enabled, since they always are for the native engine, and none come.
-        state.flags = random.next() & Flag.status | Flag.fixed | Flag.interrupt | (random.chance(20) ? Flag.direction : 0)
+        state.flags =
+            random.next() & Flag.status | Flag.fixed | Flag.interrupt | (random.chance(20) ? Flag.direction : 0)
         // Not at the same place each time, but with room for the longest sequence.
         state.rip = UInt64(CaseMode.code.lowerBound) + random.next() % 0x6000
         return state

@@ -4,7 +4,10 @@
 package struct InstructionForm: Sendable {
     enum Operand { case none, any, registerOnly, memoryOnly, inOpcode }
     enum Immediate { case none, byte, word, full, wide, address }
-    enum Encoding { case legacy, vex(map: UInt8, prefix: UInt8, usesVector: Bool) }
+    enum Encoding {
+        case legacy
+        case vex(map: UInt8, prefix: UInt8, usesVector: Bool)
+    }
 
     package var name: String
     /// Mandatory prefix (0 for none), then the escape bytes and opcode.
@@ -30,7 +33,8 @@ package struct InstructionForm: Sendable {
         if opcode.count == 1 {
             switch last {
             case 0x00..<0x40: return last & 1 == 0
-            case 0x80, 0x82, 0x84, 0x86, 0x88, 0x8A, 0xA0, 0xA2, 0xA4, 0xA6, 0xA8, 0xAA, 0xAC, 0xAE, 0xB0, 0xC0, 0xC6, 0xD0, 0xD2,
+            case 0x80, 0x82, 0x84, 0x86, 0x88, 0x8A, 0xA0, 0xA2, 0xA4, 0xA6, 0xA8, 0xAA, 0xAC, 0xAE, 0xB0, 0xC0, 0xC6,
+                0xD0, 0xD2,
                 0xF6, 0xFE:
                 return true
             default: return false

@@ -2,7 +2,8 @@
 
 /// All instructions that are compared with Unicorn.
 package enum InstructionForms {
-    static let integer: [InstructionForm] = arithmetic + shifts + unary + moves + bits + strings + stack + legacy + branches
+    static let integer: [InstructionForm] =
+        arithmetic + shifts + unary + moves + bits + strings + stack + legacy + branches
     static let all = integer + bmi + sse
     /// The forms of each mode, those of one name together.
     static let byMode = Dictionary(
@@ -15,7 +16,8 @@ package enum InstructionForms {
         sizes: Bool = true, lock: Bool = false, repeats: Bool = false, tail: [UInt8] = []
     ) -> InstructionForm {
         InstructionForm(
-            name: name, prefix: prefix, opcode: opcode, operand: operand, group: group, immediate: immediate, modes: modes,
+            name: name, prefix: prefix, opcode: opcode, operand: operand, group: group, immediate: immediate,
+            modes: modes,
             hasSizes: sizes, mayLock: lock, mayRepeat: repeats, tail: tail)
     }
 
@@ -81,7 +83,8 @@ package enum InstructionForms {
     private static var moves: [InstructionForm] {
         var forms = [
             form("mov", [0x88]), form("mov", [0x89]), form("mov", [0x8A]), form("mov", [0x8B]),
-            form("lea", [0x8D], .memoryOnly), form("mov", [0xC6], group: 0, .byte), form("mov", [0xC7], group: 0, .full),
+            form("lea", [0x8D], .memoryOnly), form("mov", [0xC6], group: 0, .byte),
+            form("mov", [0xC7], group: 0, .full),
             form("mov", [0xB0], .inOpcode, .byte), form("mov", [0xB8], .inOpcode, .wide),
             form("mov", [0xA0], .none, .address), form("mov", [0xA1], .none, .address),
             form("mov", [0xA2], .none, .address), form("mov", [0xA3], .none, .address),
@@ -103,8 +106,12 @@ package enum InstructionForms {
 
     private static var bits: [InstructionForm] {
         var forms: [InstructionForm] = []
-        for opcode in [0xA3, 0xAB, 0xB3, 0xBB] as [UInt8] { forms.append(form("bt", [0x0F, opcode], lock: opcode != 0xA3)) }
-        for group in 4..<8 as Range<UInt8> { forms.append(form("bt", [0x0F, 0xBA], group: group, .byte, lock: group > 4)) }
+        for opcode in [0xA3, 0xAB, 0xB3, 0xBB] as [UInt8] {
+            forms.append(form("bt", [0x0F, opcode], lock: opcode != 0xA3))
+        }
+        for group in 4..<8 as Range<UInt8> {
+            forms.append(form("bt", [0x0F, 0xBA], group: group, .byte, lock: group > 4))
+        }
         return forms + [
             form("bsf", [0x0F, 0xBC]), form("bsr", [0x0F, 0xBD]), form("tzcnt", [0x0F, 0xBC], prefix: 0xF3),
             form("lzcnt", [0x0F, 0xBD], prefix: 0xF3), form("popcnt", [0x0F, 0xB8], prefix: 0xF3),

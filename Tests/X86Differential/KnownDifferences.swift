@@ -14,7 +14,8 @@ enum KnownDifferences {
             name: "TEST by F6 /1 and F7 /1 is missing",
             reason: "the SDM's table A-6 has TEST in /0 only, and processors have it in both; #UD in Unicorn"
         ) {
-            $0.instruction.name == "test" && $0.instruction.group == 1 && $0.instruction.opcode >= 0xF6 ? $0.undefined : nil
+            $0.instruction.name == "test" && $0.instruction.group == 1 && $0.instruction.opcode >= 0xF6
+                ? $0.undefined : nil
         },
         KnownDifference(
             name: "MOV by C6 and C7 with REX.R is missing",
@@ -37,7 +38,8 @@ enum KnownDifferences {
             name: "no #GP for misaligned SSE operands",
             reason: "vol. 1, 11.6.10.1: 128-bit memory operands but those of unaligned moves must be aligned"
         ) {
-            guard $0.vector == 13, $0.instruction.isVector, let address = $0.instruction.address, address & 15 != 0 else { return nil }
+            guard $0.vector == 13, $0.instruction.isVector, let address = $0.instruction.address, address & 15 != 0
+            else { return nil }
             return $0.anything
         },
         KnownDifference(
@@ -49,7 +51,8 @@ enum KnownDifferences {
         },
         KnownDifference(
             name: "no #UD for LOCK without a memory destination",
-            reason: "vol. 2, LOCK: #UD \"if the LOCK prefix is used with an instruction not listed\" or without a memory destination"
+            reason:
+                "vol. 2, LOCK: #UD \"if the LOCK prefix is used with an instruction not listed\" or without a memory destination"
         ) {
             guard $0.vector == 6, $0.instruction.isLocked, $0.instruction.isRegister else { return nil }
             return $0.anything
@@ -58,7 +61,9 @@ enum KnownDifferences {
 
     /// Wrong results of instructions on bits.
     private static let bits: [KnownDifference] = [
-        KnownDifference(name: "PDEP and PEXT swap their operands", reason: "vol. 2, PDEP, PEXT: the mask is the ModRM operand") {
+        KnownDifference(
+            name: "PDEP and PEXT swap their operands", reason: "vol. 2, PDEP, PEXT: the mask is the ModRM operand"
+        ) {
             guard let mask = $0.source, $0.ours.end == .done else { return nil }
             let value = $0.start.state[$0.instruction.vvvv] & UInt64.max >> UInt64(64 - $0.bits)
             switch $0.instruction.name {
@@ -72,14 +77,16 @@ enum KnownDifferences {
             reason: "vol. 2, BZHI: an index of the operand's size or more clears nothing"
         ) {
             let index = $0.start.state[$0.instruction.vvvv] & 0xFF
-            guard $0.instruction.name == "bzhi", $0.ours.end == .done, index >= UInt64($0.bits), let source = $0.source else { return nil }
+            guard $0.instruction.name == "bzhi", $0.ours.end == .done, index >= UInt64($0.bits), let source = $0.source
+            else { return nil }
             let result = source & ~(1 << UInt64($0.bits - 1))
             var predicted = $0.with(flags: result == 0 ? Flag.zero : 0, in: Flag.zero | Flag.sign)
             predicted.state[$0.instruction.reg] = result
             return predicted
         },
         KnownDifference(
-            name: "BZHI of all but the top bit sets CF", reason: "vol. 2, BZHI: CF is set when the index is beyond the operand's last bit"
+            name: "BZHI of all but the top bit sets CF",
+            reason: "vol. 2, BZHI: CF is set when the index is beyond the operand's last bit"
         ) {
             let index = $0.start.state[$0.instruction.vvvv] & 0xFF
             guard $0.instruction.name == "bzhi", $0.ours.end == .done, index == UInt64($0.bits - 1) else { return nil }
@@ -87,7 +94,8 @@ enum KnownDifferences {
         },
         KnownDifference(
             name: "BEXTR takes bits from beyond a 32-bit operand, and never the top bit",
-            reason: "vol. 2, BEXTR: zeros come from beyond the operand, and a length beyond it takes all bits that there are"
+            reason:
+                "vol. 2, BEXTR: zeros come from beyond the operand, and a length beyond it takes all bits that there are"
         ) {
             guard $0.instruction.name == "bextr", $0.ours.end == .done, var source = $0.source else { return nil }
             if $0.instruction.isRegister && $0.mode == .bits64 { source = $0.start.state[$0.instruction.rm] }
@@ -105,9 +113,12 @@ enum KnownDifferences {
         },
         KnownDifference(
             name: "CRC32 in 16-bit code has its sizes swapped",
-            reason: "vol. 2, CRC32: the operand size is the code segment's unless 66 changes it; Unicorn has 32 bits without 66 and 16 with it"
+            reason:
+                "vol. 2, CRC32: the operand size is the code segment's unless 66 changes it; Unicorn has 32 bits without 66 and 16 with it"
         ) {
-            guard $0.mode == .bits16, $0.instruction.name == "crc32", $0.instruction.opcode == 0xF1, $0.ours.end == .done else {
+            guard $0.mode == .bits16, $0.instruction.name == "crc32", $0.instruction.opcode == 0xF1,
+                $0.ours.end == .done
+            else {
                 return nil
             }
             let size = 6 - $0.instruction.size
@@ -133,11 +144,13 @@ enum KnownDifferences {
             reason: "vol. 3, 6.6: a fault leaves the state as it was before the instruction"
         ) {
             guard $0.ours.end == .memory, let theirs = $0.theirs else { return nil }
-            return $0.with(memory: theirs.memory, in: UInt64(CaseMode.data.upperBound - 15)..<UInt64(CaseMode.data.upperBound))
+            return $0.with(
+                memory: theirs.memory, in: UInt64(CaseMode.data.upperBound - 15)..<UInt64(CaseMode.data.upperBound))
         },
         KnownDifference(
             name: "PUSHA stores the last register first",
-            reason: "vol. 2, PUSHA: \"pushes ... in the following order: EAX ...\", which shows when the stack ends half-way"
+            reason:
+                "vol. 2, PUSHA: \"pushes ... in the following order: EAX ...\", which shows when the stack ends half-way"
         ) {
             guard $0.instruction.name == "pusha", $0.ours.end == .memory, let theirs = $0.theirs else { return nil }
             let top = $0.start.state[Register.rsp] & ($0.mode == .bits16 ? 0xFFFF : 0xFFFF_FFFF)
@@ -154,7 +167,8 @@ enum KnownDifferences {
             reason: "vol. 2, LOOP: no flag is affected"
         ) {
             let count = $0.start.state[Register.rcx] & UInt64.max >> UInt64(64 - 8 * $0.instruction.addressSize)
-            return $0.isInBlock && $0.instruction.name == "loop" && $0.instruction.opcode < 0xE2 && count == 1 ? $0.ours : nil
+            return $0.isInBlock && $0.instruction.name == "loop" && $0.instruction.opcode < 0xE2 && count == 1
+                ? $0.ours : nil
         },
         KnownDifference(
             name: "RIP and flags of a missing access in the middle of a block",
@@ -177,7 +191,9 @@ enum KnownDifferences {
             name: "RCL and RCR that can't be stored set CF and OF",
             reason: "vol. 3, 6.6: a fault leaves the state as it was before the instruction"
         ) {
-            guard ["rcl", "rcr"].contains($0.instruction.name), $0.ours.end == .memory, let theirs = $0.theirs else { return nil }
+            guard ["rcl", "rcr"].contains($0.instruction.name), $0.ours.end == .memory, let theirs = $0.theirs else {
+                return nil
+            }
             return $0.with(flags: theirs.state.flags, in: Flag.carry | Flag.overflow)
         },
     ]
@@ -195,9 +211,11 @@ enum KnownDifferences {
     private static let operands: [KnownDifference] = [
         KnownDifference(
             name: "32-bit CMPXCHG that fails clears its register's upper half",
-            reason: "vol. 2, CMPXCHG: \"otherwise ... the destination operand is loaded into\" EAX; processors leave the destination as it is"
+            reason:
+                "vol. 2, CMPXCHG: \"otherwise ... the destination operand is loaded into\" EAX; processors leave the destination as it is"
         ) {
-            guard $0.mode == .bits64, $0.instruction.name == "cmpxchg", $0.instruction.size == 4, $0.instruction.isRegister,
+            guard $0.mode == .bits64, $0.instruction.name == "cmpxchg", $0.instruction.size == 4,
+                $0.instruction.isRegister,
                 $0.ours.end == .done, $0.ours.state.flags & Flag.zero == 0
             else { return nil }
             return $0.with($0.instruction.rm, $0.ours.state[$0.instruction.rm] & 0xFFFF_FFFF)
@@ -229,7 +247,8 @@ enum KnownDifferences {
             name: "LOCK NEG sets SF, ZF and PF as of the operand",
             reason: "vol. 2, NEG: the flags are set according to the result"
         ) {
-            guard $0.instruction.name == "neg", $0.instruction.isLocked, $0.ours.end == .done, let source = $0.source else { return nil }
+            guard $0.instruction.name == "neg", $0.instruction.isLocked, $0.ours.end == .done, let source = $0.source
+            else { return nil }
             let sign = source >> UInt64($0.bits - 1) & 1 != 0 ? Flag.sign : 0
             let parity = (source & 0xFF).nonzeroBitCount & 1 == 0 ? Flag.parity : 0
             return $0.with(
@@ -250,9 +269,12 @@ enum KnownDifferences {
 extension KnownDifferences {
     private static let repeatedComparison = KnownDifference(
         name: "flags of a REP CMPS or SCAS that faults",
-        reason: "vol. 2, REP: \"the EFLAGS value is restored to the state prior to the execution\"; Unicorn and AMD's processors leave the last comparison's"
+        reason:
+            "vol. 2, REP: \"the EFLAGS value is restored to the state prior to the execution\"; Unicorn and AMD's processors leave the last comparison's"
     ) {
-        guard $0.instruction.name == "string", $0.ours.end != .done, $0.comparesStrings, let theirs = $0.theirs else { return nil }
+        guard $0.instruction.name == "string", $0.ours.end != .done, $0.comparesStrings, let theirs = $0.theirs else {
+            return nil
+        }
         return $0.with(flags: theirs.state.flags, in: Flag.status)
     }
 
@@ -260,7 +282,8 @@ extension KnownDifferences {
     static let native = [
         repeatedComparison,
         KnownDifference(
-            name: "which of CMPS's operands faults first", reason: "the SDM doesn't say; AMD's look at the second one first"
+            name: "which of CMPS's operands faults first",
+            reason: "the SDM doesn't say; AMD's look at the second one first"
         ) {
             guard $0.comparesStrings, $0.ours.end == .exception(13) || $0.ours.end == .memory, let theirs = $0.theirs,
                 theirs.end == .exception(13) || theirs.end == .memory
@@ -273,7 +296,9 @@ extension KnownDifferences {
 }
 
 extension KnownDifference.Context {
-    fileprivate var comparesStrings: Bool { [0xA6, 0xA7, 0xAE, 0xAF].contains(instruction.opcode) && instruction.modRM == nil }
+    fileprivate var comparesStrings: Bool {
+        [0xA6, 0xA7, 0xAE, 0xAF].contains(instruction.opcode) && instruction.modRM == nil
+    }
 
     /// Whether an operand reaches beyond the segment's limit, or isn't canonical.
     fileprivate var exceedsLimits: Bool {

@@ -4,10 +4,13 @@
 enum NaNChoice {
     static let known = KnownDifference(
         name: "SSE arithmetic on two NaNs follows the x87's rule",
-        reason: "vol. 1, table 4-7: the first source operand; Unicorn takes the larger significand, of equal ones the positive"
+        reason:
+            "vol. 1, table 4-7: the first source operand; Unicorn takes the larger significand, of equal ones the positive"
     ) { context in
         let i = context.instruction
-        guard i.name == "float", [0x58, 0x59, 0x5C, 0x5E].contains(i.opcode), context.ours.end == .done else { return nil }
+        guard i.name == "float", [0x58, 0x59, 0x5C, 0x5E].contains(i.opcode), context.ours.end == .done else {
+            return nil
+        }
         let width = i.mandatory == 0xF2 || i.mandatory == 0x66 ? 8 : 4
         guard let b = operand(context, width) else { return nil }
         let a = [context.start.state[half: 2 * i.reg], context.start.state[half: 2 * i.reg + 1]]
@@ -32,7 +35,9 @@ enum NaNChoice {
         guard let address = i.address, address >= UInt64(CaseMode.data.lowerBound),
             address <= UInt64(CaseMode.data.upperBound - size)
         else { return nil }
-        return i.isScalar ? [context.start.read(address, width), 0] : [context.start.read(address, 8), context.start.read(address + 8, 8)]
+        return i.isScalar
+            ? [context.start.read(address, width), 0]
+            : [context.start.read(address, 8), context.start.read(address + 8, 8)]
     }
 
     private static func isNaN(_ bits: UInt64, _ width: Int) -> Bool {

@@ -12,7 +12,9 @@ import X86
     deinit { unsafe bytes.deallocate() }
 
     func page(_ request: PageRequest) -> PageAnswer {
-        guard request.physical < UInt64(CaseMode.memorySize), let base = unsafe bytes.baseAddress else { return .refused }
+        guard request.physical < UInt64(CaseMode.memorySize), let base = unsafe bytes.baseAddress else {
+            return .refused
+        }
         let page = Int(request.physical & ~0xFFF)
         let allowed: AllowedAccess
         if CaseMode.data.contains(page) {
@@ -41,7 +43,9 @@ import X86
     /// The data memory's bytes.
     var data: [UInt8] { unsafe [UInt8](bytes[CaseMode.data]) }
     func read(_ address: UInt64, _ size: Int) -> UInt64? {
-        guard address >= UInt64(CaseMode.data.lowerBound), address <= UInt64(CaseMode.data.upperBound - size) else { return nil }
+        guard address >= UInt64(CaseMode.data.lowerBound), address <= UInt64(CaseMode.data.upperBound - size) else {
+            return nil
+        }
         var value: UInt64 = 0
         for index in 0..<size { unsafe value |= UInt64(bytes[Int(address) + index]) << UInt64(8 * index) }
         return value

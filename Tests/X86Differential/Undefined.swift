@@ -12,8 +12,10 @@ struct Undefined {
 
     /// Instructions that may leave flags undefined, from some state or other.
     static let names: Set<String> = [
-        "and", "or", "xor", "test", "mul", "imul", "div", "idiv", "bt", "tzcnt", "lzcnt", "bsf", "bsr", "aaa", "aas", "aam", "aad",
-        "daa", "das", "andn", "blsr", "blsmsk", "blsi", "bzhi", "bextr", "rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "shld",
+        "and", "or", "xor", "test", "mul", "imul", "div", "idiv", "bt", "tzcnt", "lzcnt", "bsf", "bsr", "aaa", "aas",
+        "aam", "aad",
+        "daa", "das", "andn", "blsr", "blsmsk", "blsi", "bzhi", "bextr", "rol", "ror", "rcl", "rcr", "shl", "shr",
+        "sar", "shld",
         "shrd",
     ]
     /// CMP AL, AL: all six flags are defined after it.
@@ -37,7 +39,8 @@ struct Undefined {
         case "daa", "das": return Undefined(flags: Flag.overflow)
         case "andn", "blsr", "blsmsk", "blsi", "bzhi": return Undefined(flags: Flag.adjust | Flag.parity)
         case "bextr": return Undefined(flags: Flag.adjust | Flag.sign | Flag.parity)
-        case "rol", "ror", "rcl", "rcr": return Undefined(flags: count(i, state) == 1 || count(i, state) == 0 ? 0 : Flag.overflow)
+        case "rol", "ror", "rcl", "rcr":
+            return Undefined(flags: count(i, state) == 1 || count(i, state) == 0 ? 0 : Flag.overflow)
         case "shl", "shr", "sar": return shift(i, count(i, state))
         case "shld", "shrd": return doubleShift(i, count(i, state))
         default: return Undefined()

@@ -4,10 +4,10 @@ import Glibc
 import X86Differential
 
 #if canImport(CUnicorn)
-var options = Options()
-options.read(CommandLine.arguments.dropFirst())
-exit(Run(options).report() ? 0 : 1)
+    var options = Options()
+    options.read(CommandLine.arguments.dropFirst())
+    exit(Run(options).report() ? 0 : 1)
 #else
-print("x86-differential: was built without Unicorn; install libunicorn-dev (make setup) and build again")
-exit(2)
+    print("x86-differential: was built without Unicorn; install libunicorn-dev (make setup) and build again")
+    exit(2)
 #endif

@@ -64,8 +64,8 @@ import X86
     @Test func comparisonPredicatesHaveThreeBits() {
         for predicate in [0, 0xF8] as [UInt8] {
             var guest = Guest(.bits64, [0xF2, 0x0F, 0xC2, 0xC1, predicate])  // cmpsd xmm0, xmm1, equal
-            guest.processor.vectors.xmm[0] = [1.5.bitPattern, 7]
-            guest.processor.vectors.xmm[1] = [1.5.bitPattern, 8]
+            guest.processor.vectors.xmm[0] = [(1.5 as Double).bitPattern, 7]
+            guest.processor.vectors.xmm[1] = [(1.5 as Double).bitPattern, 8]
             #expect(guest.execute() == .retired)
             #expect(guest.processor.vectors.xmm[0] == [.max, 7])
         }
@@ -88,7 +88,9 @@ import X86
     }
 
     // BZHI RAX, RBX, RCX: an index of the operand's size or more clears nothing, and sets CF.
-    @Test(arguments: [(31, 0x7FFF_FFFF, false), (32, 0xFFFF_FFFF, true), (255, 0xFFFF_FFFF, true), (256, 0, false)] as [(UInt64, UInt64, Bool)])
+    @Test(
+        arguments: [(31, 0x7FFF_FFFF, false), (32, 0xFFFF_FFFF, true), (255, 0xFFFF_FFFF, true), (256, 0, false)]
+            as [(UInt64, UInt64, Bool)])
     func zeroHighBits(index: UInt64, result: UInt64, carry: Bool) {
         let guest = run([0xC4, 0xE2, 0x70, 0xF5, 0xC3], rbx: .max, rcx: index)  // bzhi eax, ebx, ecx
         #expect(guest[Register.rax] == result)
