@@ -4,7 +4,14 @@
 
 #include <string.h>
 
-#ifdef __x86_64__
+/* Sanitizers have signal handlers and address spaces of their own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
+#if defined(__x86_64__) && !defined(SANITIZED)
 #include <cpuid.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -97,17 +104,6 @@ static void on_signal(int signal, siginfo_t *information, void *context)
 	frame[REG_EFL] &= ~0x400;
 }
 
-/* Each thread has a signal stack of its own to set; only one of them runs at a time, so that they may be the same memory. */
-static void use_signal_stack(void)
-{
-	static uint8_t memory[65536];
-	static _Thread_local int is_set;
-	stack_t stack = {.ss_sp = memory, .ss_size = sizeof(memory)};
-
-	if (!is_set)
-		is_set = sigaltstack(&stack, NULL) == 0;
-}
-
 int native_cpu_prepare(uint64_t data, size_t data_size, uint64_t code, size_t code_size)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
@@ -140,11 +136,14 @@ uint8_t *native_cpu_data(void)
 
 int native_cpu_run(uint64_t *words, const uint8_t *code, size_t code_size)
 {
+	static uint8_t signal_stack[65536];
+	/* The code's stack pointer is no place for a signal's frame. */
+	stack_t old_stack, stack = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
 	uint64_t start = words[RIP], end = start + code_size, offset = start - (uint64_t)(uintptr_t)code_memory;
 
 	if (offset >= code_bytes || code_bytes - offset <= code_size)
 		return -2;
-	use_signal_stack();
+	sigaltstack(&stack, &old_stack);
 	memcpy(code_alias + offset, code, code_size);
 	memcpy(native_state, words, sizeof(native_state));
 	/* No single-stepping, no alignment checks. */
@@ -155,6 +154,7 @@ int native_cpu_run(uint64_t *words, const uint8_t *code, size_t code_size)
 	running = 1;
 	native_enter();
 	running = 0;
+	sigaltstack(&old_stack, NULL);
 	memset(code_alias + offset, HLT, code_size);
 	memcpy(words, native_state, sizeof(native_state));
 	return vector == 13 && words[RIP] == end ? -1 : vector;
