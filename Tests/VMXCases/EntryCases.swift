@@ -12,6 +12,7 @@ package enum EntryCases {
         ("guest non-register state", GuestCases.nonRegister),
         ("bounds configuration", GuestCases.bounds),
         ("MSR loading", MSRCases.entry),
+        ("order of the checks", OrderCases.all),
     ]
 
     package static let all: [EntryCase] = groups.flatMap(\.cases)

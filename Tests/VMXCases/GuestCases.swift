@@ -95,6 +95,7 @@ package enum GuestCases {
         no(.long64, .guestInterruptibility, 16, .enclaveInterruption),
         no(.long64, .guestPendingDebug, 0x10, .pendingDebugReserved),
         no(.long64, .guestPendingDebug, 1 << 17, .pendingDebugReserved),
+        no(.long64, .guestPendingDebug, 1 << 32, .pendingDebugReserved),
         no(.long64, .guestPendingDebug, 0x100F),
         no2(.long64, .guestInterruptibility, 2, .guestRflags, 0x102, .pendingDebugSingleStep),
         no3(.long64, .guestInterruptibility, 2, .guestRflags, 0x102, .guestPendingDebug, 0x4000),

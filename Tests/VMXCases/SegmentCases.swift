@@ -46,6 +46,8 @@ package enum SegmentCases {
         no(.long64, .guestCsAccessRights, 0xA0FF, .guestSegmentDPL),
         no2(.long64, .guestCsAccessRights, 0xA0FF, .guestSsAccessRights, 0xC0F3),
         no2(.long64, .guestCsAccessRights, 0xA09F, .guestSsAccessRights, 0xC0F3),
+        no(.pae32, .guestCsSelector, 0x12),
+        no(.pae32, .guestSsAccessRights, 0xC0B3, .guestSegmentDPL),
         no(.real, .guestCsAccessRights, 0xF3, .guestSegmentDPL),
         no2(.real, .guestCsAccessRights, 0xFB, .guestSsAccessRights, 0xF3, .guestSegmentDPL),
         no(.restricted32, .guestDsSelector, 0x1B, .guestSegmentDPL),

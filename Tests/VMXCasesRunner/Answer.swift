@@ -45,6 +45,9 @@ struct Answer {
     /// 0 for a field that the processor has not.
     subscript(field: VMCSField) -> UInt64 { values[field] ?? 0 }
 
+    /// Those of the fields that were asked for that the processor has.
+    var fields: [VMCSField] { Array(values.keys) }
+
     /// The host's part of the VMCS, as far as the processor has it.
     var hostFields: [FieldValue] { Self.host.compactMap { field in values[field].map { FieldValue(field, $0) } } }
 

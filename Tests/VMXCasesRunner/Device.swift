@@ -64,9 +64,12 @@ struct Device {
     }
 
     /// Launches a guest from a VMCS with these fields over the host's state.
-    func launch(_ fields: [FieldValue], rdi: UInt64 = 0) throws(Problem) -> Answer {
+    /// - Parameter wanted: what is read of the VMCS afterwards.
+    func launch(
+        _ fields: [FieldValue], rdi: UInt64 = 0, reading wanted: [VMCSField] = Answer.fields
+    ) throws(Problem) -> Answer {
         var writes = fields.map { vmx_cases_field(encoding: $0.field.rawValue, exists: 0, value: $0.value) }
-        var reads = Answer.fields.map { vmx_cases_field(encoding: $0.rawValue, exists: 0, value: 0) }
+        var reads = wanted.map { vmx_cases_field(encoding: $0.rawValue, exists: 0, value: 0) }
         var run = vmx_cases_run()
         run.field_count = UInt32(writes.count)
         run.result_count = UInt32(reads.count)

@@ -23,7 +23,9 @@ extension EntryCase {
         for write in base.fields + changes { values[write.field] = write.value }
         bound(&values, capabilities)
         if stopsAfterTheControls { values[.guestRflags] = 0 }
-        let usesEPT = values[.proc2Controls, default: 0] & Proc2Control.enableEpt.mask != 0
+        let usesEPT =
+            values[.procControls, default: 0] & ProcControl.secondaryControls.mask != 0
+            && values[.proc2Controls, default: 0] & Proc2Control.enableEpt.mask != 0
         for (field, value) in values where Self.addresses.contains(field) || field == .guestCr3 && !usesEPT {
             if value < Self.memoryBytes { values[field] = arena + value }
         }
@@ -49,6 +51,9 @@ extension EntryCase {
     private var stopsAfterTheControls: Bool {
         expected.isEmpty && changes.contains { $0.field == .exitMsrStoreCount }
     }
+
+    /// A host state that a case expects to be refused, and that no machine survives otherwise.
+    var spoilsTheHost: Bool { !expected.isEmpty && changes.contains { Answer.host.contains($0.field) } }
 
     /// Why a machine can't be given the case.
     var obstacle: String? {

@@ -13,6 +13,9 @@ enum EntryResult: Equatable, CustomStringConvertible {
     case failedEntry(reason: UInt64, qualification: UInt64)
     case entered
 
+    /// The processor goes on as if nothing had been.
+    var isVMfail: Bool { if case .failed = self { true } else { false } }
+
     var description: String {
         switch self {
         case .refused(let field): "no field \(field?.name ?? "of that encoding")"
@@ -30,6 +33,15 @@ enum EntryResult: Equatable, CustomStringConvertible {
             self = .failedEntry(
                 reason: answer[.exitReason] & 0xFFFF, qualification: answer[.exitQualification])
         case .exited: self = .entered
+        }
+    }
+
+    /// What a processor may make of a check that fails. Which of several of the guest's it finds first is its own
+    /// choice: SDM vol. 3, 27.3.1.
+    init(_ refusal: Refusal) {
+        switch refusal.check.consequence {
+        case .instruction(let error): self = .failed(UInt64(error.rawValue))
+        case .exit(let qualification): self = .failedEntry(reason: 33, qualification: qualification)
         }
     }
 

@@ -27,8 +27,11 @@ struct Report {
 
     mutating func begin(_ group: String) { rows.append(Row(group: group)) }
 
-    mutating func add(_ name: String, _ verdict: Verdict) {
+    /// Runs a case of the group that was begun last.
+    mutating func add(_ name: String, _ compare: () throws(Problem) -> Verdict) throws(Problem) {
         guard var row = rows.popLast() else { return }
+        if tellsAll { tell("\(row.group): \(name): ", terminator: "") }
+        let verdict = try compare()
         row.cases += 1
         switch verdict {
         case .agreed: row.agreed += 1
@@ -36,6 +39,7 @@ struct Report {
         case .notRun(let why):
             row.notRun += 1
             lines.append("not run: \(name): \(why)")
+        case .explained: row.known += 1
         case .differed(let model, let machine):
             let known = KnownDifferences.list.first { $0.name == name && machine.hasPrefix($0.machine) }
             if known == nil { row.unknown += 1 } else { row.known += 1 }
@@ -48,11 +52,14 @@ struct Report {
             }
         }
         rows.append(row)
-        if tellsAll {
-            print("\(row.group): \(name): \(verdict.text)")
-            // A machine that dies of the next case takes along what was not written yet.
-            fflush(nil)
-        }
+        if tellsAll { tell(verdict.text, terminator: "\n") }
+    }
+
+    /// Prints at once and waits until it is out: a machine that dies of a case takes along what isn't.
+    private func tell(_ text: String, terminator: String) {
+        print(text, terminator: terminator)
+        fflush(nil)
+        tcdrain(STDOUT_FILENO)
     }
 
     /// Prints all of it; true where nothing is amiss.

@@ -9,12 +9,15 @@ enum Verdict {
     /// No machine can be given the case, because of this.
     case notRun(String)
     case differed(model: String, machine: String)
+    /// They differ as this says of many cases.
+    case explained(String)
 
     var text: String {
         switch self {
         case .agreed(let what): what
         case .otherProcessor(let what): "for a processor \(what)"
         case .notRun(let why): "not run: \(why)"
+        case .explained(let why): "differs as known: \(why)"
         case .differed(let model, let machine): "DIFFERS: model \(model); machine \(machine)"
         }
     }

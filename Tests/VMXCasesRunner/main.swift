@@ -1,34 +1,40 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Glibc
+import KVMABI
 import VMXCases
 import VMXSim
 
 /// Runs the cases of Tests/VMXCases on this machine's processor, through vmx_cases.ko, and on the model, and compares.
-func compareAll(_ report: inout Report) throws(Problem) {
+func compareAll(_ options: Options, _ report: inout Report) throws(Problem) {
     let device = try Device()
     let capabilities = try Capabilities(device)
+    let fields = try FieldComparison(device, capabilities)
+    report.begin("VMCS fields")
+    for field in VMCSField.allCases { try report.add(field.name) { () throws(Problem) in try fields.compare(field) } }
     let entries = try EntryComparison(device, capabilities)
     for group in EntryCases.groups {
         report.begin("VM entry: \(group.name)")
-        for test in group.cases { report.add(test.name, try entries.compare(test)) }
+        for test in group.cases { try report.add(test.name) { () throws(Problem) in try entries.compare(test) } }
+    }
+    report.begin("VM entry: by chance, seed \(options.seed)")
+    var random = RandomEntries(seed: options.seed, capabilities)
+    for _ in 0..<options.randomCases {
+        let test = random.next()
+        try report.add(test.name) { () throws(Problem) in try entries.compare(test, isRandom: true) }
     }
     let translations = try EPTComparison(device, capabilities)
     for group in EPTCases.groups {
         report.begin("EPT: \(group.name)")
-        for test in group.cases { report.add(test.name, try translations.compare(test)) }
+        for test in group.cases { try report.add(test.name) { () throws(Problem) in try translations.compare(test) } }
     }
 }
 
-let arguments = CommandLine.arguments.dropFirst()
-if let unknown = arguments.first(where: { $0 != "--all" }) {
-    print("vmx-cases: \(unknown)? Only --all is understood: a line for each case, as it is run")
-    exit(2)
-}
-var report = Report(tellsAll: !arguments.isEmpty)
 do throws(Problem) {
-    try compareAll(&report)
+    let options = try Options(CommandLine.arguments.dropFirst())
+    var report = Report(tellsAll: options.tellsAll)
+    try compareAll(options, &report)
+    exit(report.finish() ? 0 : 1)
 } catch {
     print("vmx-cases: \(error)")
     exit(2)
 }
-exit(report.finish() ? 0 : 1)
