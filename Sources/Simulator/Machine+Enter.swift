@@ -149,15 +149,21 @@ extension Machine {
                     preconditionFailure("an access was refused without a reason")
                 }
                 exit.vectoring = vectoring()
+                // A violation is a fault: SDM vol. 3, 27.3.3. That of an event which was being delivered is there already.
+                if exit.vectoring == nil { cpu.flags |= Flag.resume }
                 return exit
             case .exception(let exception):
                 if vmcs.exits(exception: exception.vector, errorCode: exception.errorCode) { return exit(exception) }
                 if exception.vector == ProcessorException.pageFault { cpu.cr2 = cpu.faultAddress }
+                cpu.flags |= resumeFlag(exception)
                 outcome = cpu.deliver(
                     Delivery(vector: exception.vector, kind: .exception, errorCode: exception.errorCode))
             case .intercepted(let point):
                 switch decide(vmcs, point) {
-                case .exit(let exit): return exit
+                case .exit(let exit):
+                    // Not that of an event which a task switch delivers.
+                    if point != .taskSwitch { cpu.flags &= ~Flag.resume }
+                    return exit
                 case .execute: outcome = cpu.stepThroughIntercepts()
                 case .done(let next): outcome = next
                 }
@@ -171,6 +177,11 @@ extension Machine {
         return Injection(vector: event.vector, kind: kind, errorCode: event.errorCode, length: event.length)
     }
 
+    /// RF in the image of RFLAGS that an exception would push, which an exit saves. SDM vol. 3, 27.3.3.
+    private func resumeFlag(_ exception: ProcessorException) -> UInt64 {
+        cpu.pushesResume(Delivery(vector: exception.vector, kind: .exception)) ? Flag.resume : 0
+    }
+
     private func exit(_ exception: ProcessorException) -> VMExit {
         var exit = VMExit(.exceptionNmi)
         var event = Injection(vector: exception.vector, kind: .hardwareException, errorCode: exception.errorCode)
@@ -180,6 +191,7 @@ extension Machine {
             event.kind = delivering.kind
             exit.instructionLength = delivering.length
         } else {
+            if exception.vector != 3 && exception.vector != 4 { cpu.flags |= resumeFlag(exception) }
             exit.vectoring = delivering
             if exception.vector == 3 || exception.vector == 4 { event.kind = .softwareException }
         }

@@ -13,6 +13,10 @@ extension Processor {
         registers[Register.rsp] = state.rsp
         flags = state.rflags
         for number in 0..<6 { segments[number] = Segment(state.segments[number]) }
+        if cr0 & CR0.protection == 0 {
+            // In real mode CS is as writable as it is after a reset (SDM vol. 3, table 9-1), and as the lab's processor has it.
+            segments[SegmentRegister.cs].access = segments[SegmentRegister.cs].access & ~0xF | 3
+        }
         ldtr = Segment(state.segments[6])
         tr = Segment(state.segments[7])
         gdtr = DescriptorTable(base: state.gdtr.base, limit: UInt16(truncatingIfNeeded: state.gdtr.limit))

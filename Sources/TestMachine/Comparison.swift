@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 public import KVM
 
-/// One guest on two devices, and what differs.
+/// One guest on two devices, and what differs. More devices than two are compared with the first, pair by pair.
 public struct Comparison {
     public enum Verdict: String, CaseIterable, Encodable, Sendable {
         case same
@@ -40,9 +40,16 @@ public struct Comparison {
         _ guest: Guest, image: [UInt8], _ left: borrowing System, _ right: borrowing System, cpuid: CPUIDTable,
         progress: @escaping (String, Int) -> Void = { _, _ in }
     ) throws(MachineError) {
+        self.init(
+            guest, try Run(of: guest, image: image, on: left, cpuid: cpuid, progress: progress),
+            try Run(of: guest, image: image, on: right, cpuid: cpuid, progress: progress))
+    }
+
+    /// Compares runs of one guest that were made before.
+    public init(_ guest: Guest, _ left: Run, _ right: Run) {
         self.guest = guest
-        self.left = try Self.run(guest, image, left, cpuid, progress)
-        self.right = try Self.run(guest, image, right, cpuid, progress)
+        self.left = left
+        self.right = right
         if let one = self.left.outcome, let other = self.right.outcome {
             differences = Difference.between(one, other)
         } else {
@@ -50,21 +57,26 @@ public struct Comparison {
         }
     }
 
-    /// A device that refuses is a result; settings that are wrong are an error of both.
-    private static func run(
-        _ guest: Guest, _ image: [UInt8], _ system: borrowing System, _ cpuid: CPUIDTable,
-        _ progress: @escaping (String, Int) -> Void
-    ) throws(MachineError) -> Run {
+}
+
+extension Comparison.Run {
+    /// Runs a guest. A device that refuses is a result; settings that are wrong are an error of every device.
+    ///
+    /// - Parameter progress: called with the device and the number of exits so far, once a second or less often.
+    public init(
+        of guest: Guest, image: [UInt8], on system: borrowing System, cpuid: CPUIDTable,
+        progress: @escaping (String, Int) -> Void = { _, _ in }
+    ) throws(MachineError) {
         let path = system.path
         do throws(MachineError) {
             // The machine is gone when this returns: two devices may not be able to use VMX at once.
             var machine = try Machine(guest, image: image, on: system, cpuid: cpuid)
             let outcome = try machine.run { progress(path, $0) }
             let failures = guest.expectation?.failures(of: outcome) ?? []
-            return Run(device: path, result: .success(outcome), failures: failures)
+            self.init(device: path, result: .success(outcome), failures: failures)
         } catch {
             guard case .device = error else { throw error }
-            return Run(device: path, result: .failure(error), failures: [])
+            self.init(device: path, result: .failure(error), failures: [])
         }
     }
 }

@@ -145,7 +145,7 @@ extension Processor {
             debugRegisters[6] = value & 0xE00F | 0xFFFF_0FF0
         case 7:
             guard value >> 32 == 0 else { throw .general }
-            debugRegisters[7] = value & ~0xD000 | 0x400
+            debugRegisters[7] = value & ~0xD800 | 0x400
         default: debugRegisters[Int(number)] = value
         }
         refreshMode()

@@ -58,6 +58,6 @@ extension Processor {
     mutating func raisePendingDebug() -> Outcome {
         debugFault = pendingDebug
         pendingDebug = 0
-        return raise(Delivery(vector: ProcessorException.debug, kind: .exception), isTrap: true)
+        return raise(Delivery(vector: ProcessorException.debug, kind: .exception))
     }
 }

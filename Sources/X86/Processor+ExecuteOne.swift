@@ -23,7 +23,7 @@ extension Processor {
         default:
             guard codeSize != 8 else { throw .undefined }
             switch opcode {
-            case 0x06, 0x0E, 0x16, 0x1E: try push(UInt64(segments[Int(opcode >> 3)].selector), i.size)
+            case 0x06, 0x0E, 0x16, 0x1E: try pushSegment(Int(opcode >> 3), i.size)
             case 0x07, 0x17, 0x1F: try popSegment(Int(opcode >> 3), i.size)
             case 0x27, 0x2F: decimalAdjust(subtracting: opcode == 0x2F)
             case 0x37, 0x3F: asciiAdjust(subtracting: opcode == 0x3F)

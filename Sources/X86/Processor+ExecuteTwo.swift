@@ -18,7 +18,7 @@ extension Processor {
                 setRegister(i.reg, 4, registers[i.reg])
             }
         case 0x90...0x9F: try writeRM(i, 1, condition(opcode) ? 1 : 0)
-        case 0xA0, 0xA8: try push(UInt64(segments[Int(opcode >> 3) - 16].selector), size)
+        case 0xA0, 0xA8: try pushSegment(Int(opcode >> 3) - 16, size)
         case 0xA1, 0xA9: try popSegment(Int(opcode >> 3) - 16, size)
         case 0xA3: try bitTest(i, 0, register(i.reg, size))
         case 0xAB: try bitTest(i, 1, register(i.reg, size))

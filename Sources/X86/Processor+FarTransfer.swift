@@ -100,6 +100,7 @@ extension Processor {
                 registers[Register.rsp] = stack
             } else {
                 let stack = try innerStack(level)
+                try requireRoom(stack, 4 + parameters.count, size)
                 segments[SegmentRegister.ss] = stack.segment
                 segments[SegmentRegister.cs] = segment
                 privilege = level
@@ -237,6 +238,8 @@ extension Processor {
     }
 
     private mutating func returnToVirtual8086(_ offset: UInt64, _ selector: UInt16, _ image: UInt64) throws(Trap) {
+        // Such a segment has 64 KiB.
+        guard offset <= 0xFFFF else { throw .general }
         let pointer = try pop(4)
         let order = [
             SegmentRegister.ss, SegmentRegister.es, SegmentRegister.ds, SegmentRegister.fs, SegmentRegister.gs,
@@ -249,6 +252,6 @@ extension Processor {
         for (number, value) in zip(order, selectors) { setRealSegment(number, value) }
         refreshMode()
         registers[Register.rsp] = pointer
-        rip = offset & 0xFFFF
+        rip = offset
     }
 }

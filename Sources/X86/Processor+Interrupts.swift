@@ -2,15 +2,14 @@
 
 extension Processor {
     /// Enters the handler of an event (SDM vol. 3, 6.12 and 6.14). The caller restores the state if this throws.
-    mutating func enter(_ event: Delivery, isTrap: Bool) throws(Trap) {
-        let returnAddress = event.kind == .exception || event.kind == .externalInterrupt || event.kind == .nmi
+    mutating func enter(_ event: Delivery) throws(Trap) {
+        let returnAddress =
+            event.kind == .exception || event.kind == .externalInterrupt || event.kind == .nmi
             ? rip : (rip &+ UInt64(event.length)) & instructionPointerMask
-        var image = flags
-        if event.kind == .exception && !isTrap { image |= Flag.resume }
         if !isProtected {
             try enterReal(event, returnAddress)
         } else {
-            try enterProtected(event, returnAddress, image)
+            try enterProtected(event, returnAddress)
         }
     }
 
@@ -26,7 +25,7 @@ extension Processor {
         rip = vector & 0xFFFF
     }
 
-    private mutating func enterProtected(_ event: Delivery, _ returnAddress: UInt64, _ image: UInt64) throws(Trap) {
+    private mutating func enterProtected(_ event: Delivery, _ returnAddress: UInt64) throws(Trap) {
         let ext: UInt32 = event.isSoftware ? 0 : 1
         let code = UInt32(event.vector) * 8 + 2
         let entrySize: UInt64 = isLongMode ? 16 : 8
@@ -59,7 +58,7 @@ extension Processor {
         if wasVirtual && (!isInner || target.privilege != 0) { throw .exception(13, selectorCode) }
         let newPrivilege = isInner ? target.privilege : privilege
         let old = (
-            flags: image, cs: segments[SegmentRegister.cs].selector, ss: segments[SegmentRegister.ss].selector,
+            flags: flags, cs: segments[SegmentRegister.cs].selector, ss: segments[SegmentRegister.ss].selector,
             rsp: registers[Register.rsp]
         )
         let size: UInt8 = isLongMode ? 8 : gate.type >= SystemType.interruptGate ? 4 : 2
@@ -88,6 +87,10 @@ extension Processor {
             registers[Register.rsp] = stack & ~15
         } else {
             let inner = isInner ? try innerStack(newPrivilege, ext) : nil
+            if let inner {
+                let pushes = (wasVirtual ? 9 : 5) + (event.errorCode == nil ? 0 : 1)
+                try requireRoom(inner, pushes, size, ext)
+            }
             segments[SegmentRegister.cs] = code64
             privilege = newPrivilege
             flags &= ~Flag.virtual8086
@@ -146,6 +149,20 @@ extension Processor {
         var segment = found.segment(selector)
         segment.access |= 1
         return (segment, pointer)
+    }
+
+    /// #SS with the new stack's selector unless a number of pushes fit in.
+    func requireRoom(
+        _ stack: (segment: Segment, pointer: UInt64), _ pushes: Int, _ size: UInt8, _ ext: UInt32 = 0
+    ) throws(Trap) {
+        let mask: UInt64 = stack.segment.isBig ? 0xFFFF_FFFF : 0xFFFF
+        let limit = UInt64(stack.segment.limit)
+        for number in 1...UInt64(pushes) {
+            let first = (stack.pointer &- number * UInt64(size)) & mask
+            let last = first + UInt64(size) - 1
+            let fits = stack.segment.isExpandDown ? first > limit && last <= stack.segment.upperBound : last <= limit
+            if !fits { throw .exception(ProcessorException.stack, UInt32(stack.segment.selector & 0xFFFC) | ext) }
+        }
     }
 
     /// Sets RIP, checked against the (new) code segment.

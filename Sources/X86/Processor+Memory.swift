@@ -91,7 +91,8 @@ extension Processor {
         let second = try target(advanced(linear, room), access, size, mode)
         var value: UInt64 = 0
         for index in 0..<UInt64(size) {
-            let byte = try index < room
+            let byte =
+                try index < room
                 ? targetLoad(moved(first, index), 1) : targetLoad(moved(second, index - room), 1)
             value |= byte << (8 * index)
         }
@@ -115,6 +116,7 @@ extension Processor {
 
     @inline(never)
     private mutating func slowCheckWritable(_ linear: UInt64, _ size: UInt8, _ mode: UInt16) throws(Trap) {
+        if mode == AccessMode.checked { try checkAlignment(linear, size) }
         let room = 4096 - linear & 0xFFF
         _ = try target(linear, .write, size, mode)
         if UInt64(size) > room { _ = try target(advanced(linear, room), .write, size, mode) }

@@ -11,9 +11,8 @@ extension Processor {
 
     /// Delivers an event, and what goes wrong with it, until a handler is entered or nothing more can be done.
     @inline(never)
-    mutating func raise(_ first: Delivery, isTrap: Bool = false, isInjected: Bool = false) -> Outcome {
+    mutating func raise(_ first: Delivery, isInjected: Bool = false) -> Outcome {
         var event = first
-        var isTrap = isTrap
         var isInjected = isInjected
         delivering = nil
         while true {
@@ -21,11 +20,12 @@ extension Processor {
                 if event.kind != .exception { delivering = event }
                 return .exception(ProcessorException(vector: event.vector, errorCode: event.errorCode))
             }
+            if !isInjected && pushesResume(event) { flags |= Flag.resume }
             let saved = TransferState(of: self)
             delivering = event
             do throws(Trap) {
                 noteException(event)
-                try enter(event, isTrap: isTrap)
+                try enter(event)
                 delivering = nil
                 interruptShadow = .none
                 isHalted = false
@@ -43,10 +43,21 @@ extension Processor {
                         return .tripleFault
                     }
                     event = next
-                    isTrap = false
                     isInjected = false
                 }
             }
+        }
+    }
+
+    /// Whether delivering an event sets RF in the image of RFLAGS, so that a fault's instruction isn't stopped at its breakpoint again: faults
+    /// do, but for a breakpoint's own (SDM vol. 3, 17.3.1.1). What VM entry injects leaves RF alone (26.6.1.1).
+    public func pushesResume(_ event: Delivery) -> Bool {
+        guard event.kind == .exception else { return false }
+        switch event.vector {
+        // Of debug exceptions, access to a debug register (BD) is one.
+        case ProcessorException.debug: return debugFault & 1 << 13 != 0
+        case ProcessorException.doubleFault, 18: return false
+        default: return true
         }
     }
 

@@ -21,6 +21,14 @@ extension Processor {
         return value
     }
 
+    /// PUSH of a segment register: room for the operand size, of which only the selector's 16 bits are written (SDM vol. 2, "PUSH": as all
+    /// recent processors do).
+    mutating func pushSegment(_ number: Int, _ size: UInt8) throws(Trap) {
+        let top = (registers[Register.rsp] &- UInt64(size)) & stackMask
+        try store(try linear(2, top, 2, write: true), 2, UInt64(segments[number].selector))
+        setStackPointer(top)
+    }
+
     /// Reads the stack at a distance from its top.
     @inline(__always)
     mutating func peek(_ distance: UInt64, _ size: UInt8) throws(Trap) -> UInt64 {

@@ -64,6 +64,7 @@ extension Processor {
     private mutating func handle(_ trap: Trap, length: UInt8) -> Outcome {
         isRepeating = false
         newShadow = .none
+        delivering = nil
         switch trap.kind {
         case .refused:
             pendingDebug &= 1 << 14

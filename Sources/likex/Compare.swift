@@ -5,22 +5,25 @@ import TestMachine
 
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Runs guests on two devices and shows both side by side.",
+        abstract: "Runs guests on two devices or more and shows them side by side.",
         discussion: """
-            Each guest starts in the same state, with the same CPUID, on both devices. What it prints, how it ends, \
+            Each guest starts in the same state, with the same CPUID, on all devices. What it prints, how it ends, \
             every exit, the registers and all of its memory must be the same; what it costs may differ. A guest that \
             guests.json expects something of must do that too. The exit status is 1 if any guest fails.
+
+            Of more than two devices, each is compared with the first. The simulated one is called sim.
 
             EXAMPLES:
               likex compare build/guests/likex.bin
               likex compare build/guests/*.bin --verbose
               likex compare build/guests/*.bin --devices /dev/kvm,/dev/rust_kvm --json
+              likex compare build/guests/*.bin --devices sim,/dev/rust_kvm,/dev/kvm
             """)
 
     @Argument(help: ArgumentHelp("The guests: flat binaries.", valueName: "guest"))
     var paths: [String]
 
-    @Option(help: ArgumentHelp("The two devices.", valueName: "a,b"))
+    @Option(help: ArgumentHelp("The devices, two or more.", valueName: "a,b..."))
     var devices = "\(Devices.stock),\(Devices.likex)"
 
     @OptionGroup(title: "Start of the guests") var options: GuestOptions
@@ -36,9 +39,9 @@ struct Compare: ParsableCommand {
     }
 
     func validate() throws {
-        guard devicePaths.count == 2, !devicePaths.contains("") else {
+        guard devicePaths.count >= 2, !devicePaths.contains("") else {
             throw ValidationError(
-                "--devices is '\(devices)': give two paths with a comma between, /dev/kvm,/dev/rust_kvm")
+                "--devices is '\(devices)': give two paths or more with commas between, /dev/kvm,/dev/rust_kvm")
         }
     }
 
@@ -49,9 +52,8 @@ struct Compare: ParsableCommand {
             options.apply(to: &file.guest)
             return file
         }
-        let left = try DeviceOptions.open(devicePaths[0])
-        let right = try DeviceOptions.open(devicePaths[1])
-        let cpuid = CPUIDTable.common([try left.offeredCPUID(), try right.offeredCPUID()])
+        let open = try devicePaths.map { try OpenDevice($0) }
+        let cpuid = CPUIDTable.common(try open.map { try $0.system.offeredCPUID() })
 
         let progress = Progress()
         var report = ComparisonReport(devices: devicePaths)
@@ -65,14 +67,20 @@ struct Compare: ParsableCommand {
             }
             let place = "\(index + 1)/\(files.count) \(file.guest.name)"
             progress.show(place)
-            let comparison = try Comparison(file.guest, image: file.image, left, right, cpuid: cpuid) { device, exits in
-                progress.show("\(place) on \(device): \(exits) exits")
+            let runs = try open.map { device in
+                try Comparison.Run(of: file.guest, image: file.image, on: device.system, cpuid: cpuid) {
+                    device, exits in
+                    progress.show("\(place) on \(device): \(exits) exits")
+                }
             }
             progress.clear()
-            report.add(.init(comparison))
-            summary.add(comparison)
-            if !json, verbose || files.count == 1 || comparison.verdict != .same {
-                show(comparison, all: verbose || files.count == 1 || comparison.verdict == .different)
+            let comparisons = runs.dropFirst().map { Comparison(file.guest, runs[0], $0) }
+            summary.add(file.guest, runs, comparisons)
+            for comparison in comparisons {
+                report.add(.init(comparison))
+                if !json, verbose || files.count == 1 || comparison.verdict != .same {
+                    show(comparison, all: verbose || files.count == 1 || comparison.verdict == .different)
+                }
             }
         }
         if json {
@@ -81,6 +89,12 @@ struct Compare: ParsableCommand {
             summary.print()
         }
         if !report.same { throw ExitCode(1) }
+    }
+
+    /// An array can't hold what can't be copied.
+    private final class OpenDevice {
+        let system: System
+        init(_ path: String) throws(MachineError) { system = try DeviceOptions.open(path) }
     }
 
     /// - Parameter all: whether what is the same is shown too, not only what is wrong.

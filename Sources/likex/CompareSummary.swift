@@ -6,27 +6,34 @@ import TestMachine
 struct CompareSummary {
     private var table: TextTable
     private var verdicts: [String] = []
+    private let hasRatio: Bool
+    private let columns: Int
 
     init(devices: [String]) {
+        // The cost of the second in units of the first's is for pairs only.
+        hasRatio = devices.count == 2
+        columns = devices.count
+        let ticks = devices.map { "ticks on \($0)" } + (hasRatio ? ["ratio"] : [])
         table = TextTable(
-            ["guest", "end", "exits", "ticks on \(devices[0])", "ticks on \(devices[1])", "ratio", "verdict"],
-            [.left, .left, .right, .right, .right, .right, .left])
+            ["guest", "end", "exits"] + ticks + ["verdict"],
+            [.left, .left, .right] + ticks.map { _ in .right } + [.left])
     }
 
-    mutating func add(_ comparison: Comparison) {
-        let one = comparison.left.outcome
-        let other = comparison.right.outcome
-        let ends = both(one?.end.name, other?.end.name)
-        let exits = both(one.map { "\($0.exits.count)" }, other.map { "\($0.exits.count)" })
-        table.add([
-            comparison.guest.name, ends, exits, one.map { grouped($0.ticks) } ?? "-",
-            other.map { grouped($0.ticks) } ?? "-", ratio(one?.ticks, other?.ticks), comparison.verdict.rawValue,
-        ])
-        verdicts.append(comparison.verdict.rawValue)
+    /// - Parameter comparisons: of the first run with each of the others.
+    mutating func add(_ guest: Guest, _ runs: [Comparison.Run], _ comparisons: [Comparison]) {
+        let outcomes = runs.map(\.outcome)
+        var ticks = outcomes.map { $0.map { grouped($0.ticks) } ?? "-" }
+        if hasRatio { ticks.append(ratio(outcomes[0]?.ticks, outcomes[1]?.ticks)) }
+        let verdict = comparisons.map(\.verdict).first { $0 != .same } ?? .same
+        table.add(
+            [guest.name, all(outcomes.map { $0?.end.name }), all(outcomes.map { $0.map { "\($0.exits.count)" } })]
+                + ticks + [verdict.rawValue])
+        verdicts.append(verdict.rawValue)
     }
 
     mutating func skip(_ guest: Guest, _ missing: [String]) {
-        table.add([guest.name, "-", "-", "-", "-", "-", "skipped: no \(missing.joined(separator: ", "))"])
+        let nothing = [String](repeating: "-", count: 2 + columns + (hasRatio ? 1 : 0))
+        table.add([guest.name] + nothing + ["skipped: no \(missing.joined(separator: ", "))"])
         verdicts.append("skipped")
     }
 
@@ -47,8 +54,10 @@ struct CompareSummary {
         Console.print("\n\(count): " + Console.coloured(counts.joined(separator: ", "), good ? .green : .red))
     }
 
-    private func both(_ left: String?, _ right: String?) -> String {
-        left == right ? left ?? "-" : "\(left ?? "-")/\(right ?? "-")"
+    /// One text if all are the same, else each.
+    private func all(_ texts: [String?]) -> String {
+        let shown = texts.map { $0 ?? "-" }
+        return Set(shown).count == 1 ? shown[0] : shown.joined(separator: "/")
     }
 
     private func ratio(_ left: UInt64?, _ right: UInt64?) -> String {

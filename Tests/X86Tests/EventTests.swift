@@ -76,6 +76,31 @@ import X86
         #expect(guest.processor.cr2 == 0x500F8)
     }
 
+    @Test func whatWasBeingDeliveredIsForgotten() {
+        // A triple fault, then on the same processor an access that is refused: nothing is being delivered then.
+        let memory = StrictMemory(size: 1 << 16)
+        memory.set([0x0F, 0x0B, 0xA0, 0, 0], at: 0x1000)  // ud2; mov al, [0]
+        var processor = Processor(bus: memory)
+        processor.segments[SegmentRegister.cs] = Segment(access: 0x9B)
+        processor.segments[SegmentRegister.ds] = Segment(selector: 0x1000, base: 0x10000)
+        processor.idtr.limit = 0
+        processor.rip = 0x1000
+        #expect(processor.step() == .tripleFault)
+        #expect(processor.delivering != nil)
+        processor.rip = 0x1002
+        #expect(processor.step() == .refused)
+        #expect(processor.delivering == nil)
+    }
+
+    @Test func pushedSelectorsAreTwoBytes() {
+        var guest = LongModeGuest([0x0F, 0xA0])  // push fs
+        guest.memory[0x4FF8, 8] = .max
+        guest.processor.segments[SegmentRegister.fs].selector = 0x1234
+        #expect(guest.processor.step() == .retired)
+        #expect(guest.processor.registers[Register.rsp] == 0x4FF8)
+        #expect(guest.stack(0) == 0xFFFF_FFFF_FFFF_1234)
+    }
+
     @Test func accessRightsHaveTheLimitsUpperBits() {
         var guest = LongModeGuest([0x0F, 0x02, 0xC3])  // lar eax, ebx
         guest.processor.registers[Register.rbx] = 0x10
