@@ -78,8 +78,8 @@ import X86
 
     @Test func whatWasBeingDeliveredIsForgotten() {
         // A triple fault, then on the same processor an access that is refused: nothing is being delivered then.
-        let memory = StrictMemory(size: 1 << 16)
-        memory.set([0x0F, 0x0B, 0xA0, 0, 0], at: 0x1000)  // ud2; mov al, [0]
+        let memory = RefusingMemory(size: 1 << 16)
+        memory.ram.write([0x0F, 0x0B, 0xA0, 0, 0], at: 0x1000)  // ud2; mov al, [0]
         var processor = Processor(bus: memory)
         processor.segments[SegmentRegister.cs] = Segment(access: 0x9B)
         processor.segments[SegmentRegister.ds] = Segment(selector: 0x1000, base: 0x10000)
