@@ -9,10 +9,10 @@ LAB := test_misc/lab
 lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 lab_option = $(if $($(2)),--$(1) '$($(2))')
 
-.PHONY: help setup build likex programs kmod sparse lab run test differential fuzz mutations coverage sanitize clean distclean
+.PHONY: help setup build likex programs kmod sparse lab run test differential bench-sim fuzz mutations coverage sanitize clean distclean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
 	@echo '  make lab SCRIPT=FILE [OVERLAY=DIR] [KERNEL=6.1|6.12] [CPUS=N] [MODEL=M] [MEMORY=MiB] [TIMEOUT=s] [KERNEL_ARGS=WORDS]'
 	@echo '    runs FILE as root in an emulated machine that has VMX; likex, test_misc and the modules are there if built.'
@@ -64,6 +64,10 @@ coverage: setup programs ## lines of kmod/core that the tests reach, by file; le
 
 sanitize: setup programs ## all tests of Swift with the address, undefined-behaviour and thread sanitizers
 	@test_misc/core/sanitize
+
+bench-sim: setup programs kmod likex ## emulated instructions a second: X86, Unicorn, the lab's emulator; JSON=1
+	@swift build -c release --product x86-bench >&2
+	@test_misc/bench/sim $(if $(JSON),--json) $(if $(RUNS),--runs $(RUNS))
 
 fuzz: setup ## random inputs to the core, the interpreter and the simulator: MINUTES=10 together, ONLY='mmio ept', JOBS=N
 	@test_misc/fuzz/fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JOBS),--jobs $(JOBS)) $(ONLY)

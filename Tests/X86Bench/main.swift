@@ -1,63 +1,32 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-// Instructions a second of the interpreter, on an integer loop and on a memory copy; beside Unicorn where it is installed.
+// Runs test_misc/bench's programs on the interpreter, and on Unicorn where it is installed; `make bench-sim` calls it.
+// Prints a JSON array of the best of some runs: workload, engine, instructions, seconds of processor time.
 import Glibc
-import X86
-
-struct Workload {
-    var name: String
-    var code: [UInt8]
-    /// Instructions, REP iterations counted singly.
-    var count: UInt64
-}
-
-let loops: UInt32 = 10_000_000
-let loopBytes = (0..<4).map { UInt8(truncatingIfNeeded: loops >> (8 * UInt32($0))) }
-let workloads = [
-    // mov ecx, loops; again: add rax, rcx; xor rdx, rax; lea rbx, [rax+rdx*2+5]; mov [rsi], rbx; add rax, [rsi];
-    // shl rdx, 3; dec ecx; jnz again; hlt
-    Workload(
-        name: "integer loop",
-        code: [0xB9] + loopBytes + [
-            0x48, 0x01, 0xC8, 0x48, 0x31, 0xC2, 0x48, 0x8D, 0x5C, 0x50, 0x05, 0x48, 0x89, 0x1E, 0x48, 0x03, 0x06, 0x48,
-            0xC1, 0xE2, 0x03, 0xFF, 0xC9, 0x75, 0xE7, 0xF4,
-        ],
-        count: UInt64(loops) * 8 + 2),
-    // mov ecx, loops/100; again: mov r8d, ecx; mov ecx, 512; mov rsi, 0x20000; mov rdi, 0x30000; rep movsq; mov ecx, r8d;
-    // dec ecx; jnz again; hlt
-    Workload(
-        name: "memory copy",
-        code: [0xB9] + (0..<4).map { UInt8(truncatingIfNeeded: (loops / 100) >> (8 * UInt32($0))) } + [
-            0x41, 0x89, 0xC8, 0xB9, 0, 2, 0, 0, 0xBE, 0, 0, 2, 0, 0xBF, 0, 0, 3, 0, 0xF3, 0x48, 0xA5, 0x44, 0x89, 0xC1,
-            0xFF, 0xC9, 0x75, 0xE4, 0xF4,
-        ],
-        count: UInt64(loops / 100) * (7 + 512) + 2),
-]
 
 /// Processor time of this process in seconds: other programs' work doesn't count.
-func processorTime() -> Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
-
-func report(_ engine: String, _ workload: Workload, _ seconds: Double) {
-    let rate = Double(workload.count) / seconds / 1e6
-    print("\(workload.name), \(engine): \(Int(rate.rounded())) million instructions a second")
+func processorTime() -> Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-for workload in workloads {
-    let memory = FlatMemory(size: 1 << 20)
-    memory.write(workload.code, at: 0x1000)
-    var processor = Processor(bus: memory)
-    processor.efer = EFER.longModeEnable | EFER.longModeActive
-    processor.cr0 = CR0.protection | CR0.extensionType
-    processor.segments[SegmentRegister.cs] = Segment(limit: .max, access: 0xA09B)
-    processor.registers[Register.rsi] = 0x2000
-    processor.rip = 0x1000
-    var outcome = Outcome.retired
-    let start = processorTime()
-    outcome = processor.run(limit: .max)
-    let time = processorTime() - start
-    precondition(outcome == .halted, "the \(workload.name) ended with \(outcome) at \(processor.rip)")
-    report("X86", workload, time)
+guard CommandLine.arguments.count == 3, let runs = Int(CommandLine.arguments[2]), runs > 0 else {
+    fail("usage: x86-bench FOLDER RUNS, where FOLDER has the programs (build/bench)")
 }
 
-#if canImport(CUnicorn)
-runUnicorn()
-#endif
+/// One measurement as a JSON object.
+@MainActor func measure(_ engine: String, _ program: Program, _ rounds: UInt64, _ run: () -> Double) -> String {
+    let best = (0..<runs).map { _ in run() }.min() ?? 0
+    return "{\"workload\": \"\(program.title)\", \"engine\": \"\(engine)\", "
+        + "\"instructions\": \(rounds * program.round), \"seconds\": \(best)}"
+}
+
+let folder = CommandLine.arguments[1]
+var results: [String] = []
+for program in Program.all {
+    results.append(measure("X86", program, program.rounds) { interpreterTime(program, folder) })
+    #if canImport(CUnicorn)
+        results.append(measure("Unicorn", program, program.slowRounds) { unicornTime(program, folder) })
+    #endif
+}
+print("[\(results.joined(separator: ",\n "))]")

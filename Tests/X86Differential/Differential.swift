@@ -24,7 +24,6 @@
             for mode in modes {
                 tallies[mode] = Tally()
                 maker[mode] = CaseMaker(mode, excuses: excuses)
-                if judge == .unicorn { unicorn[mode] = UnicornEngine(mode) }
             }
         }
 
@@ -86,7 +85,11 @@
         }
 
         private func theirs(_ test: Case) -> EngineResult? {
-            judge == .native ? native?.run(test) : unicorn[test.mode]?.run(test)
+            if judge == .native { return native?.run(test) }
+            if let engine = unicorn[test.mode], engine.runs < UnicornEngine.mostRuns { return engine.run(test) }
+            let engine = UnicornEngine(test.mode)
+            unicorn[test.mode] = engine
+            return engine.run(test)
         }
 
         private func compare(_ test: Case, _ ours: EngineResult) -> Comparison {

@@ -14,6 +14,9 @@
         /// The state before any case: exceptions leave traces that make a second one a double fault.
         private var fresh: OpaquePointer?
         private let isLong: Bool
+        /// Cases so far: Unicorn's code buffer grows with each, to hundreds of MiB.
+        private(set) var runs = 0
+        static let mostRuns = 50_000
         private let memory: UnsafeMutableRawBufferPointer
         /// Set by the hook: Unicorn goes on after exceptions unless told to stop.
         fileprivate var vector: UInt8?

@@ -75,14 +75,15 @@ import X86Differential
             row("differences") { grouped($0.differences) }
             if !differential.known.isEmpty {
                 print(
-                    "\nknown differences (Tests/X86Differential/KnownDifferences.swift says why Unicorn is the one that errs):"
+                    "\nknown differences (Tests/X86Differential/KnownDifferences*.swift has the SDM's words on each):"
                 )
                 for (name, times) in differential.known.sorted(by: { $0.key < $1.key }) {
                     print("  \(pad(grouped(UInt64(times)), 9, right: true))  \(name)")
                 }
             }
-            let seconds = Self.now() - began
-            print("\nseed \(options.seed), \(Int(seconds.rounded())) s, \(differential.failures.count) differences")
+            let processor = Int(clock() / CLOCKS_PER_SEC)
+            let seconds = "\(Int((Self.now() - began).rounded())) s, of them \(processor) s of processor time"
+            print("\nseed \(options.seed), \(seconds), \(differential.failures.count) differences")
         }
 
         private func share(_ part: UInt64, _ whole: UInt64) -> String {
