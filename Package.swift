@@ -49,10 +49,12 @@ let package = Package(
         // The test machine, and the command that drives it.
         .target(
             name: "TestMachine", dependencies: ["Emulation", "KVM", "KVMABI"], swiftSettings: strict),
+        // Page tables and exits over time, as text and as SVG pictures.
+        .target(name: "Pictures", dependencies: ["TestMachine", "KVM", "KVMABI"], swiftSettings: strict),
         .executableTarget(
             name: "likex",
             dependencies: [
-                "TestMachine", "KVM", "KVMABI", "Simulator",
+                "TestMachine", "KVM", "KVMABI", "Simulator", "Pictures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
@@ -100,6 +102,7 @@ let package = Package(
             name: "EmulationTests", dependencies: ["CKVMABI", "Emulation", "KVM", "Simulator"], swiftSettings: strict),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
+        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "KVM", "TestMachine"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
         .target(name: "CX87", path: "Tests/CX87"),
         .testTarget(name: "X86Tests", dependencies: ["X86", "CX87"], swiftSettings: strict + interpreterSpeed),

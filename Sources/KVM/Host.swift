@@ -9,4 +9,7 @@ public enum Host {
 
     /// A clock that only goes forward, in nanoseconds. clock_gettime(2)
     public static var nanoseconds: UInt64 { Syscalls.now() }
+
+    /// This machine's time-stamp counter, after everything before it has completed.
+    public static var ticks: UInt64 { Syscalls.ticks() }
 }

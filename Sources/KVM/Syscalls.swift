@@ -59,6 +59,8 @@ enum Syscalls {
 
     static func now() -> UInt64 { lkx_sys_now() }
 
+    static func ticks() -> UInt64 { lkx_sys_ticks() }
+
     static func cpuid(_ leaf: UInt32, _ subleaf: UInt32) -> (eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32) {
         var registers: [UInt32] = [0, 0, 0, 0]
         unsafe lkx_sys_cpuid(leaf, subleaf, &registers)

@@ -33,10 +33,19 @@ import KVMABI
     ///
     /// - Returns: how it ended, and what the call cost in ticks of the TSC.
     public func run() throws(KVMError) -> (result: RunResult, ticks: UInt64) {
-        switch file.kernel.run(file.descriptor, Ioctl.run.request) {
-        case (.success, let ticks): return (.exit, ticks)
-        case (.failure(.interrupted), let ticks): return (.interrupted, ticks)
-        case (.failure(let errno), _): throw KVMError(.run, errno)
+        let (result, ticks, _) = try timedRun()
+        return (result, ticks)
+    }
+
+    /// The same, with the call's time by this machine's TSC. A simulator's ticks are its own clock's: the two differ there. KVM_RUN
+    public func timedRun() throws(KVMError) -> (result: RunResult, ticks: UInt64, time: TickSpan) {
+        let begin = Host.ticks
+        let (result, ticks) = file.kernel.run(file.descriptor, Ioctl.run.request)
+        let time = TickSpan(begin: begin, end: Host.ticks)
+        switch result {
+        case .success: return (.exit, ticks, time)
+        case .failure(.interrupted): return (.interrupted, ticks, time)
+        case .failure(let errno): throw KVMError(.run, errno)
         }
     }
 

@@ -18,7 +18,7 @@ import X86
     @unsafe let hw: UnsafeMutablePointer<lkx_hw>
     @unsafe let caps: UnsafeMutablePointer<lkx_vmx_caps>
     @unsafe private let processorOps: UnsafeMutablePointer<hw_ops>
-    @unsafe private let platformOps: UnsafeMutablePointer<plat_ops>
+    @unsafe let platformOps: UnsafeMutablePointer<plat_ops>
     @unsafe private var bitmap: UnsafeMutableRawPointer?
     @unsafe private var region: UnsafeMutableRawPointer?
 
@@ -34,7 +34,10 @@ import X86
     private(set) var warnings: [String] = []
     /// Which of the caches' contexts the interpreter's TLB has translations of.
     var translationContext = -1
+    /// What trace points of the core there were, since `beginTrace`.
+    var trace = MachineTrace()
     private var users = 0
+    private var vmCount: UInt64 = 0
     private var vpids: Set<UInt16> = []
 
     /// Loads the module.
@@ -93,6 +96,12 @@ import X86
         if users == 0, unsafe hw_vmxon(hw, plat_phys(hw, region)) { return false }
         users += 1
         return true
+    }
+
+    /// A number for a VM that none had before.
+    func numberVM() -> UInt64 {
+        vmCount += 1
+        return vmCount
     }
 
     func endUse() {

@@ -107,6 +107,19 @@ import Synchronization
         }
     }
 
+    /// Every VM that a descriptor is open of, or of one of its vCPUs.
+    var vms: [SimulatedVM] {
+        let all = table.withLock { table in
+            table.objects.values.compactMap { object -> SimulatedVM? in
+                switch object {
+                case .system: nil
+                case .vm(let vm), .vcpu(_, let vm): vm
+                }
+            }
+        }
+        return Dictionary(all.map { (ObjectIdentifier($0), $0) }) { one, _ in one }.values.map { $0 }
+    }
+
     private func find(_ descriptor: Int32) -> Object? { table.withLock { $0.objects[descriptor] } }
 
     private func add(_ object: Object) -> Int32 {

@@ -7,6 +7,8 @@ import Synchronization
 /// A VM: what kmod/linux/vm.c is to the core. Results are as the kernel's: a value, or -errno.
 @safe final class SimulatedVM: @unchecked Sendable {
     let machine: Machine
+    /// Its number among all of this machine's.
+    let id: UInt64
     @unsafe let core: UnsafeMutablePointer<lkx_vm>
     /// Slots and the list of vCPUs.
     private let lock = Mutex(())
@@ -15,6 +17,7 @@ import Synchronization
     /// nil where the processor can't be brought into VMX operation or memory runs out.
     init?(_ machine: Machine) {
         self.machine = machine
+        id = machine.lock.withLock { machine.numberVM() }
         unsafe core = .allocate(capacity: 1)
         unsafe core.initialize(to: lkx_vm())
         unsafe core.pointee.hw = machine.hw

@@ -18,10 +18,13 @@ public struct ExitRecord: Equatable, Sendable {
     public let payload: Payload
     /// What KVM_RUN cost, in ticks of the TSC.
     public let ticks: UInt64
+    /// When that was, by this machine's TSC.
+    public let time: TickSpan
 
-    init(_ exit: Exit, data: [UInt8], ticks: UInt64) {
+    init(_ exit: Exit, data: [UInt8], ticks: UInt64, time: TickSpan = TickSpan(begin: 0, end: 0)) {
         name = exit.shortName
         self.ticks = ticks
+        self.time = time
         payload =
             switch exit {
             case .io(let io): .io(io, data: data)

@@ -45,6 +45,7 @@ public struct Machine: ~Copyable {
             vcpu.disarmKick()
             outcome.output = loop.ports.output
             outcome.exits = loop.exits
+            outcome.otherRuns = loop.otherRuns
             outcome.registers = try vcpu.registers()
             outcome.specialRegisters = try vcpu.specialRegisters()
             outcome.fpu = try vcpu.fpu()

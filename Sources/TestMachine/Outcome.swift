@@ -37,6 +37,8 @@ public struct Outcome {
     public internal(set) var end = End.hlt
     public internal(set) var output: [UInt8] = []
     public internal(set) var exits: [ExitRecord] = []
+    /// When KVM_RUN came back without an exit: interrupted, or only to finish the last one.
+    public internal(set) var otherRuns: [TickSpan] = []
     public internal(set) var registers = kvm_regs()
     public internal(set) var specialRegisters = kvm_sregs()
     public internal(set) var fpu = kvm_fpu()

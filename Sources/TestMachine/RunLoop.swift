@@ -6,6 +6,8 @@ import KVM
 struct RunLoop {
     private(set) var ports = Ports()
     private(set) var exits: [ExitRecord] = []
+    /// KVM_RUNs that came back without an exit.
+    private(set) var otherRuns: [TickSpan] = []
     private let limit: Int
     private let deadline: UInt64
     private let progress: (Int) -> Void
@@ -40,14 +42,15 @@ struct RunLoop {
             }
             vcpu.runPage.setRequestInterruptWindow(!ports.interrupts.isEmpty)
 
-            let (result, ticks) = try vcpu.run()
+            let (result, ticks, time) = try vcpu.timedRun()
             if result == .interrupted {
+                otherRuns.append(time)
                 if Host.nanoseconds >= deadline { return .timeout }
                 // Somebody else's signal: go on. Should it have been the kick, there's another in 20 ms.
                 vcpu.runPage.setImmediateExit(false)
                 continue
             }
-            if let end = try handle(vcpu.runPage.exit, ticks, vcpu) { return end }
+            if let end = try handle(vcpu.runPage.exit, ticks, time, vcpu) { return end }
             showProgress()
         }
         return .exitLimit
@@ -55,7 +58,7 @@ struct RunLoop {
 
     /// What to do about an exit; the end of the run if it is one.
     private mutating func handle(
-        _ exit: Exit, _ ticks: UInt64, _ vcpu: borrowing VCPU
+        _ exit: Exit, _ ticks: UInt64, _ time: TickSpan, _ vcpu: borrowing VCPU
     ) throws(KVMError) -> Outcome.End? {
         var data: [UInt8] = []
         var end: Outcome.End?
@@ -92,7 +95,7 @@ struct RunLoop {
         case .internalError: end = .internalError
         default: end = .other(exit.shortName)
         }
-        exits.append(ExitRecord(exit, data: data, ticks: ticks))
+        exits.append(ExitRecord(exit, data: data, ticks: ticks, time: time))
         return end
     }
 
@@ -106,13 +109,13 @@ struct RunLoop {
     }
 
     /// Port I/O and loads take effect in the next KVM_RUN, which immediate_exit keeps from entering the guest.
-    private func finishPending(_ vcpu: borrowing VCPU) throws(KVMError) {
+    private mutating func finishPending(_ vcpu: borrowing VCPU) throws(KVMError) {
         switch exits.last?.payload {
         case .io, .mmio: break
         default: return
         }
         vcpu.runPage.setImmediateExit(true)
-        _ = try vcpu.run()
+        otherRuns.append(try vcpu.timedRun().time)
         vcpu.runPage.setImmediateExit(false)
     }
 

@@ -2,7 +2,7 @@
 import Glibc
 import TestMachine
 
-/// Standard output and standard error. The one file of the command that touches libc.
+/// Standard output and standard error. With SystemFile, the files of the command that touch libc.
 enum Console {
     static let isTerminal = isatty(1) == 1
     static let isErrorTerminal = isatty(2) == 1

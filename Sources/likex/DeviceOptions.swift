@@ -17,9 +17,11 @@ struct DeviceOptions: ParsableArguments {
 
     var personality: Personality { oneFile ? .oneFile : .kvm }
 
-    /// Opens the device, and says in one line which it is where that wasn't asked for.
-    func open() throws(MachineError) -> System {
-        if let device { return try Self.open(device) }
+    func open() throws(MachineError) -> System { try Self.open(choose()) }
+
+    /// The device's path; says in one line which it is where that wasn't asked for.
+    func choose() -> String {
+        if let device { return device }
         let path = [Devices.likex, Devices.stock].first(where: Console.exists) ?? Devices.simulated
         let why =
             switch path {
@@ -28,12 +30,27 @@ struct DeviceOptions: ParsableArguments {
             default: ", the simulated device: there is neither \(Devices.likex) nor \(Devices.stock)"
             }
         Console.error("likex: using \(path)\(why)")
-        return try Self.open(path)
+        return path
     }
 
-    static func open(_ path: String) throws(MachineError) -> System {
+    /// - Parameter simulator: whose device it is where it is the simulated one; nil makes one.
+    static func open(_ path: String, in simulator: SimulatedKernel? = nil) throws(MachineError) -> System {
         do throws(KVMError) {
-            return try System(path: path, in: path == Devices.simulated ? SimulatedKernel() : nil)
+            guard path == Devices.simulated else { return try System(path: path) }
+            if let simulator { return try System(path: path, in: simulator) }
+            return try System(path: path, in: SimulatedKernel())
+        } catch {
+            throw .device(path: path, error)
+        }
+    }
+}
+
+extension SimulatedKernel {
+    /// A simulator to look into, where a path is the simulated device's.
+    static func ifNamed(_ path: String) throws(MachineError) -> SimulatedKernel? {
+        guard path == Devices.simulated else { return nil }
+        do throws(KVMError) {
+            return try SimulatedKernel()
         } catch {
             throw .device(path: path, error)
         }
@@ -46,6 +63,22 @@ enum Devices {
     static let stock = "/dev/kvm"
     /// Not a file: the module's own logic on a simulated processor, in this process.
     static let simulated = SimulatedKernel.path
+}
+
+extension Machine {
+    /// The machine of a guest; nil, and a line that says so, where the device lacks what the guest needs.
+    static func make(
+        _ file: GuestFile, on system: borrowing System, _ personality: Personality
+    ) throws(MachineError) -> Machine? {
+        let cpuid = try system.guestCPUID()
+        let missing = file.guest.missingFeatures(in: cpuid)
+        guard missing.isEmpty else {
+            Console.error(
+                "likex: \(file.guest.name) is skipped: \(system.path) doesn't offer \(missing.joined(separator: ", "))")
+            return nil
+        }
+        return try Machine(file.guest, image: file.image, on: system, personality, cpuid: cpuid)
+    }
 }
 
 extension System {

@@ -14,6 +14,8 @@ struct Likex: ParsableCommand {
               likex test-vm                             LiKeX's test guest: prints 4
               likex run build/guests/mmio.bin           one guest, on the default device
               likex compare build/guests/*.bin          every guest on /dev/kvm and /dev/rust_kvm
+              likex ept build/guests/mmio.bin           the page tables that the guest left, as a tree
+              likex trace build/guests/mmio.bin         every exit over time
 
             EXIT STATUS:
               0  all is well
@@ -22,7 +24,7 @@ struct Likex: ParsableCommand {
               3  a device can't be opened, or refused a call
             """,
         version: "0.1.0",
-        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self])
+        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Ept.self, Trace.self])
 
     static func main() {
         do {

@@ -42,14 +42,7 @@ struct Run: ParsableCommand {
                 "\(path): --check needs guests.json beside it to have \"expect\" for \(guest.name)")
         }
         let system = try device.open()
-        let cpuid = try system.guestCPUID()
-        let missing = guest.missingFeatures(in: cpuid)
-        guard missing.isEmpty else {
-            Console.error(
-                "likex: \(guest.name) is skipped: \(system.path) doesn't offer \(missing.joined(separator: ", "))")
-            return
-        }
-        var machine = try Machine(guest, image: file.image, on: system, device.personality, cpuid: cpuid)
+        guard var machine = try Machine.make(file, on: system, device.personality) else { return }
         let progress = Progress()
         let outcome = try machine.run { progress.show("\(guest.name): \($0) exits") }
         progress.clear()

@@ -14,6 +14,7 @@ struct UsageTests {
     @Test func help() throws {
         for arguments in [
             ["--help"], ["help", "run"], ["compare", "--help"], ["doctor", "--help"], ["test-vm", "-h"],
+            ["ept", "--help"], ["trace", "--help"],
         ] {
             let result = try arguments.count == 1 ? Program.run(arguments[0]) : Program.run(arguments[0], arguments[1])
             #expect(result.status == 0)

@@ -33,6 +33,8 @@ struct linux_vm {
 	struct linux_vcpu *vcpu[LIKEX_MAX_VCPUS]; /* [a] the first `vcpus`, in order of creation */
 	u32 vcpus;                      /* [L], read with acquire */
 	struct lkx_system *system;      /* [I] the open of the device that made it */
+	u32 id;                         /* [I] its number in debugfs */
+	pid_t pid;                      /* [I] the process that made it, for people */
 	struct rcu_head rcu;
 };
 

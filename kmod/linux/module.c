@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "debugfs.h"
 #include "files.h"
 #include "vmx_cpu.h"
 #include <linux/miscdevice.h>
@@ -26,6 +27,7 @@ static int __init likex_init(void)
 		lkx_vmx_exit();
 		return r;
 	}
+	lkx_debugfs_init();
 	pr_info("%s: EPT%s%s, controls pin %#x proc %#x proc2 %#x exit %#x entry %#x\n", LIKEX_DEVICE_PATH,
 		lkx_caps.ept_ad ? " A/D" : "", lkx_caps.vpid ? ", VPID" : "", lkx_caps.pin, lkx_caps.proc,
 		lkx_caps.proc2, lkx_caps.exit, lkx_caps.entry);
@@ -35,6 +37,7 @@ static int __init likex_init(void)
 static void __exit likex_exit(void)
 {
 	misc_deregister(&device);
+	lkx_debugfs_exit();
 	preempt_notifier_dec();
 	lkx_mm_exit();
 	lkx_vmx_exit();

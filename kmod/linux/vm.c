@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* A VM: its file, its birth and end, its ioctls. */
+#include "debugfs.h"
 #include "files.h"
 #include "vmx_cpu.h"
 #include <linux/anon_inodes.h>
@@ -18,6 +19,7 @@ static void destroy(struct linux_vm *vm)
 {
 	u32 i;
 
+	lkx_debugfs_remove(vm);
 	/*
 	 * No notifier begins on it from here. One under way may still look at the vCPUs, to kick those in guest mode (none is), and at
 	 * tables, which it finds emptied: VM and vCPUs go only when it is done, by RCU.
@@ -158,11 +160,15 @@ int lkx_vm_create(struct lkx_system *s)
 	r = lkx_ept_init(&vm->core, lkx_caps.ept_ad);
 	if (r)
 		goto vmx;
+	vm->pid = task_tgid_nr(current);
+	r = lkx_debugfs_add(vm);
+	if (r)
+		goto ept;
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	r = lkx_mm_watch(vm);
 	if (r)
-		goto ept;
+		goto mm;
 	refcount_inc(&s->users);
 	vm->system = s;
 	/*
@@ -183,12 +189,15 @@ int lkx_vm_create(struct lkx_system *s)
 	pr_debug("vm: eptp %#llx\n", vm->core.ept.eptp);
 	fd_install(fd, file);
 	return fd;
-ept:
+mm:
 	mmdrop(vm->mm);
+	lkx_debugfs_remove(vm);
+ept:
 	lkx_ept_destroy(&vm->core);
 vmx:
 	lkx_vmx_put();
 free:
-	kfree(vm);
+	/* Somebody may look at it through debugfs still. */
+	kfree_rcu(vm, rcu);
 	return r;
 }

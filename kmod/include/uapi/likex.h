@@ -23,4 +23,20 @@
 #define LIKEX_MAX_CPUID      256  /* entries KVM_SET_CPUID2 takes */
 #define LIKEX_MAX_MSRS       256  /* entries KVM_GET_MSRS and KVM_SET_MSRS take in one call */
 
+/*
+ * /sys/kernel/debug/likex/ept, root's to read: the extended page tables of every VM, in lines.
+ *
+ *   likex-ept 1                                     first line: the version of this format
+ *   vm ID pid PID frames COUNT tables COUNT ad 0|1  begins a VM: its number, the process that made it, how many 4 KiB frames its
+ *                                                   addresses reach, pages of tables, whether accessed and dirty bits are in use
+ *   table LEVEL GPA 1 BITS                          an entry of a table of LEVEL (4 to 1), mapping from GPA on by a table below
+ *   leaf LEVEL GPA COUNT BITS                       COUNT entries one after the other that map pages of 4 KiB << 9 * (LEVEL - 1)
+ *   end                                             the VM's last line; "gone" when it ended while it was read
+ *
+ * BITS is an entry as SDM vol. 3 has it, without its address. Entries come in the order of their addresses, a table before what is in it. Each
+ * line was true when it was read; the tree may change between two.
+ */
+#define LIKEX_EPT_FORMAT     1
+#define LIKEX_EPT_PATH       "/sys/kernel/debug/likex/ept"
+
 #endif
