@@ -36,26 +36,28 @@ su -s /bin/sh nobody -c "likex ept /guests/likex.bin --device /dev/rust_kvm" > /
 [ $? = 3 ] && grep "only root may look at page tables" /tmp/nobody || fail "likex ept said: $(cat /tmp/nobody)"
 
 # VMs run on both CPUs, and one after the other is made and ended, while three readers go on.
-hop /dev/rust_kvm 4000 > /tmp/hop.out 2>&1 &
+hop /dev/rust_kvm 1000000 > /tmp/hop.out 2>&1 &
 hop=$!
+for i in $(seq 100); do
+    ls -l /proc/$hop/fd 2> /dev/null | grep -q "anon_inode:likex-vm" && break
+    sleep 0.1
+done
+likex ept --pid $hop > /tmp/live || fail "no tables of hop's VM: $(cat /tmp/hop.out)"
+head -n 6 /tmp/live
 for cpu in 1 2; do
-    ( while kill -0 $hop 2> /dev/null; do taskset $cpu test_misc /dev/rust_kvm > /dev/null || echo "failed" >> /tmp/failures; done ) &
+    ( while [ ! -e /tmp/stop ]; do taskset $cpu test_misc /dev/rust_kvm > /dev/null && echo made || echo failed; done > /tmp/made.$cpu ) &
 done
 for reader in 1 2; do
-    ( while kill -0 $hop 2> /dev/null; do cat $file; done > /tmp/reader.$reader ) &
+    ( for i in $(seq 20); do cat $file; done > /tmp/reader.$reader; touch /tmp/done.$reader ) &
 done
-live=$(likex ept --pid $hop 2> /tmp/live.errors) || echo "no tables of hop's: $(cat /tmp/live.errors)"
-echo "$live" | head -n 5
-copies=0
-while kill -0 $hop 2> /dev/null; do
-    # A buffer smaller than a line's page makes the kernel stop in the middle.
-    dd if=$file of=/tmp/copy bs=100 2> /dev/null
-    cat /tmp/copy >> /tmp/reader.3
-    copies=$((copies + 1))
-done
-wait $hop || fail "hop: $(cat /tmp/hop.out)"
+# Buffers smaller than a line make the kernel stop in the middle.
+for i in $(seq 5); do dd if=$file bs=30 2> /dev/null; done > /tmp/reader.3
+while [ ! -e /tmp/done.1 ] || [ ! -e /tmp/done.2 ] || [ "$(cat /tmp/made.1 /tmp/made.2 | wc -l)" -lt 10 ]; do sleep 0.1; done
+touch /tmp/stop
+kill $hop || fail "hop ended by itself: $(cat /tmp/hop.out)"
 wait
-[ ! -e /tmp/failures ] || fail "$(wc -l < /tmp/failures) of the VMs failed meanwhile"
+grep failed /tmp/made.1 /tmp/made.2 && fail "VMs failed while others read"
+echo "$(cat /tmp/made.1 /tmp/made.2 | wc -l) VMs made and ended meanwhile"
 # Each VM's lines begin and end, and addresses go up.
 awk '
     $1 == "likex-ept" { if (open) bad("a file ended within a VM"); files++; next }
@@ -66,9 +68,8 @@ awk '
     function bad(why) { print FILENAME ":" FNR ": " why ": " $0; wrong = 1; exit 1 }
     END { if (wrong) exit 1
           print files " reads, " vms " VMs seen, " entries " entries, " ends["gone"] + 0 " ended meanwhile"
-          if (files < 20 || vms < 20 || entries < 100) { print "too few to mean anything"; exit 1 } }
+          if (files != 45 || vms < 45 || entries < 200) { print "too few to mean anything"; exit 1 } }
 ' /tmp/reader.1 /tmp/reader.2 /tmp/reader.3 || fail "the file's lines are wrong"
-echo "$copies copies in pieces"
 [ "$(cat $file)" = "likex-ept 1" ] || fail "VMs are left: $(cat $file)"
 
 # Who has it open has the module.
