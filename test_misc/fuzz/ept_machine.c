@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/* Processors that walk and cache the EPT, and a host that takes its pages back, around the core. */
+#include "ept_fuzz.h"
+#include "ept.h"
+
+#define TRIES 6
+
+struct machine m;
+
+static struct machine *machine_of(struct lkx_hw *hw)
+{
+	return (struct machine *)hw;
+}
+
+u64 gfn_of(unsigned int name)
+{
+	/* Around the first entries of tables of level 1, 2 and 3, and the last frames that 40 bits of addresses name. */
+	static const u64 start[] = { 0, 512 - 4, (1 << 18) - 4, (1 << 27) - 4, (1ull << 28) - 8 };
+
+	return start[name / 8 % ARRAY_SIZE(start)] + name % 8;
+}
+
+void machine_host_set(unsigned int first, unsigned int count, enum page_state state)
+{
+	u64 start = HVA + first * 4096ull, end = start + count * 4096ull;
+	unsigned int i;
+
+	m.in_progress++;
+	lkx_mmu_invalidate(&m.vm, start, end);
+	model_drop_hva(start, end);
+	for (i = first; i < first + count; i++) {
+		if (state != PAGE_COW)
+			m.page[i].pfn = ++m.frames;
+		m.page[i].state = state;
+	}
+	m.sequence++;
+	m.in_progress--;
+}
+
+static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page)
+{
+	u64 index = (hva - HVA) / 4096;
+	struct host_page *p;
+
+	CHECK(!vm->ept.lock.taken);
+	if (hva < HVA || index >= PAGES)
+		return -EFAULT;
+	p = &m.page[index];
+	if (p->state == PAGE_GONE || (write && p->state == PAGE_PROTECTED))
+		return -EFAULT;
+	if (write && p->state == PAGE_COW)
+		machine_host_set(index, 1, PAGE_PRESENT);
+	*page = (struct plat_page){ .pfn = p->pfn, .writable = p->state == PAGE_PRESENT && want_writable, .ref = page };
+	m.references++;
+	if (m.race) {
+		m.race = false;
+		machine_host_set(index, 1, p->state);
+	}
+	return 0;
+}
+
+static void page_put(struct lkx_vm *vm, struct plat_page *page, bool dirtied)
+{
+	CHECK(page->ref == page && m.references);
+	m.references--;
+}
+
+static u64 mmu_begin(struct lkx_vm *vm)
+{
+	return m.sequence;
+}
+
+static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
+{
+	CHECK(vm->ept.lock.taken);
+	return m.in_progress || m.sequence != seq;
+}
+
+static bool slots_locked(struct lkx_vm *vm)
+{
+	return true;
+}
+
+static void kick_guests(struct lkx_vm *vm)
+{
+	unsigned int i;
+
+	CHECK(!vm->ept.lock.taken);
+	for (i = 0; i < VCPUS; i++)
+		m.vcpu[i].mode = LKX_OUTSIDE_GUEST;
+}
+
+static void warn(struct lkx_hw *hw, const char *condition, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: does not hold: !(%s)\n", file, line, condition);
+	abort();
+}
+
+static void invept(struct lkx_hw *hw, u64 type, u64 eptp)
+{
+	CHECK(type == INVEPT_GLOBAL || (type == INVEPT_SINGLE && eptp == m.vm.ept.eptp));
+	memset(m.cached[machine_of(hw)->current], 0, sizeof(m.cached[0]));
+}
+
+/* Leaves what INVEPT is needed for, so that a missing one shows. */
+static void invvpid(struct lkx_hw *hw, u64 type, u16 vpid, u64 gla)
+{
+	CHECK(type == INVVPID_SINGLE && vpid && !gla);
+}
+
+static void cpuid(struct lkx_hw *hw, u32 leaf, u32 sub, u32 out[4])
+{
+	memset(out, 0, 4 * sizeof(u32));
+	out[0] = leaf == 0x80000000 ? 0x80000008 : 0x3028;
+}
+
+static const struct hw_ops processor = { .invept = invept, .invvpid = invvpid, .cpuid = cpuid };
+static const struct plat_ops platform = {
+	.page_get = page_get,
+	.page_put = page_put,
+	.mmu_begin = mmu_begin,
+	.mmu_retry = mmu_retry,
+	.slots_locked = slots_locked,
+	.kick_guests = kick_guests,
+	.warn = warn,
+};
+
+void machine_start(bool access_dirty, bool invept_single)
+{
+	unsigned int i;
+
+	m = (struct machine){ .hw = { .processor = &processor, .platform = &platform, .allocations_left = -1 } };
+	m.caps.invept_single = invept_single;
+	m.vm.hw = &m.hw;
+	m.vm.caps = &m.caps;
+	CHECK(!lkx_ept_init(&m.vm, access_dirty));
+	for (i = 0; i < VCPUS; i++) {
+		m.vcpu[i].hw = &m.hw;
+		m.vcpu[i].vm = &m.vm;
+		m.vcpu[i].vpid = i + 1;
+		m.vcpu[i].tlb_generation = LKX_TLB_STALE;
+	}
+	for (i = 0; i < PAGES; i++)
+		m.page[i].pfn = ++m.frames;
+}
+
+void machine_end(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS; i++)
+		lkx_ept_cache_drain(&m.hw, &m.vcpu[i].ept_cache);
+	lkx_ept_destroy(&m.vm);
+	lkx_memslots_destroy(&m.vm);
+	/* The host may be late. */
+	lkx_mmu_invalidate(&m.vm, 0, ~0ull);
+	CHECK(!m.hw.pages && !m.hw.objects && !m.references && !m.vm.ept.lock.taken);
+}
+
+/* Reads an entry as a processor, which refuses reserved bits and sets `used` in it. SDM vol. 3, tables 28-1 to 28-6. */
+static u64 use_entry(u64 *entry, int level, u64 used)
+{
+	u64 e = plat_load64(entry), reserved = level > 1 ? 0xf8 : 0x80;
+
+	if (!(e & EPT_RWX))
+		return 0;
+	CHECK((e & EPT_READ) && !(e & reserved) && (level > 1 || (e & 0x38) == EPT_MEMTYPE_WB));
+	if (m.vm.ept.eptp & EPTP_ACCESS_DIRTY)
+		__atomic_fetch_or(entry, used, __ATOMIC_SEQ_CST);
+	return e;
+}
+
+static u64 walk(unsigned int name, u64 used)
+{
+	u64 gfn = gfn_of(name), *table = plat_virt(&m.hw, m.vm.ept.eptp & EPT_ADDRESS), e;
+	int level;
+
+	for (level = 4;; level--) {
+		e = use_entry(&table[(gfn >> (9 * (level - 1))) % 512], level, level > 1 ? used & EPT_ACCESSED : used);
+		if (!e || level == 1)
+			return e & (EPT_ADDRESS | EPT_RWX);
+		table = plat_virt(&m.hw, e & EPT_ADDRESS);
+	}
+}
+
+u64 machine_walk(unsigned int name)
+{
+	return walk(name, 0);
+}
+
+/* One attempt of the processor's. */
+static bool translate(unsigned int vcpu, unsigned int name, bool write, u64 *pfn, u64 *qualification)
+{
+	u64 *cached = &m.cached[vcpu][name], need = write ? EPT_WRITE : EPT_READ;
+
+	if (!(*cached & need))
+		*cached = walk(name, EPT_ACCESSED | (write ? EPT_DIRTY : 0));
+	if (!(*cached & need)) {
+		*qualification = (write ? EPT_VIOLATION_WRITE : EPT_VIOLATION_READ) | (*cached & EPT_RWX) << EPT_VIOLATION_RWX_SHIFT;
+		*cached = 0;
+		return false;
+	}
+	*pfn = (*cached & EPT_ADDRESS) / 4096;
+	return true;
+}
+
+int machine_access(unsigned int vcpu, unsigned int name, bool write, u64 *pfn)
+{
+	struct lkx_vcpu *v = &m.vcpu[vcpu];
+	struct lkx_memslot slot;
+	u64 qualification;
+	unsigned int i;
+
+	for (i = 0; i < TRIES; i++) {
+		int err;
+
+		m.current = vcpu;
+		if (v->mode != LKX_IN_GUEST) {
+			v->mode = LKX_IN_GUEST;
+			lkx_tlb_sync(v);
+		}
+		if (translate(vcpu, name, write, pfn, &qualification))
+			return 0;
+		v->mode = LKX_OUTSIDE_GUEST;
+		if (!lkx_memslot_find(&m.vm, gfn_of(name), &slot))
+			return 1;
+		err = lkx_tdp_map(v, gfn_of(name) * 4096, qualification, &slot);
+		if (err && err != -EAGAIN)
+			return err;
+	}
+	return -EAGAIN;
+}
