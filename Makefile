@@ -62,7 +62,7 @@ mutations: setup programs ## every deliberate fault in kmod/core is noticed by a
 coverage: setup programs ## lines of kmod/core that the tests reach, by file; less than 90 % fails
 	@test_misc/core/coverage
 
-sanitize: setup programs ## all tests of Swift with the address, undefined-behaviour and thread sanitizers
+sanitize: setup programs ## all tests of Swift with the address and undefined-behaviour sanitizers
 	@test_misc/core/sanitize
 
 bench-sim: setup programs kmod likex ## emulated instructions a second: X86, Unicorn, the lab's emulator; JSON=1

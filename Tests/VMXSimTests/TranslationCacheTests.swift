@@ -118,7 +118,9 @@ import VMXCases
 
     @Test func theSizeIsBounded() {
         for index in 0..<512 as Range<UInt64> { memory.words[0x4000 + index * 8] = 0x37 | index << 12 }
-        #expect(page() == 4 << 12 | 0x123)
+        // Without its type the compiler compares AnyHashables, in a way that the address sanitizer objects to.
+        let first: UInt64 = 4 << 12 | 0x123
+        #expect(page() == first)
         memory.words[Self.leaf] = 0x66_6037
         // The same slot, a mapping capacity further on, takes its place.
         let other = Self.address + UInt64(TranslationCaches.mappingCapacity) << 12
