@@ -66,8 +66,18 @@ extension Processor {
         case 0xC1:
             let count = i.immediate
             let operation = i.group
-            try modifyRM(i, size) { processor, value in processor.shift(operation, value, count, size) }
-        case 0xFF where i.group < 2: try incrementOrDecrement(i, size)
+            if i.isRegister {
+                writeRegister(i.rm, size, true, shift(operation, register(i.rm, size), count, size))
+            } else {
+                try modifyRM(i, size) { processor, value in processor.shift(operation, value, count, size) }
+            }
+        case 0xFF where i.group < 2:
+            if i.isRegister {
+                let value = register(i.rm, size)
+                writeRegister(i.rm, size, true, i.group == 0 ? increment(value, size) : decrement(value, size))
+            } else {
+                try incrementOrDecrement(i, size)
+            }
         case 0x63 where codeSize == 8: setRegister(i.reg, size, signExtend(try readRM(i, min(size, 4)), min(size, 4)))
         default: try executeOther(i)
         }
