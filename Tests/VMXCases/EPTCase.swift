@@ -42,6 +42,8 @@ package struct EPTCase: Sendable, CustomStringConvertible {
         package static let page: UInt64 = 0x55_5000
         /// Indices 1, 2, 3, 4 and offset 0x123.
         package static let address: UInt64 = 1 << 39 | 2 << 30 | 3 << 21 | 4 << 12 | 0x123
+        /// Below 4 GiB and with the alignment of PAE paging's pointers: indices 0, 2, 3, 4 and offset 0x120.
+        package static let low: UInt64 = 2 << 30 | 3 << 21 | 4 << 12 | 0x120
         /// Entries that allow everything: three tables, and a write-back page.
         package static let open: [UInt64] = [0x2007, 0x3007, 0x4007, 0x55_5037]
 

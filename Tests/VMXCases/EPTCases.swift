@@ -6,7 +6,8 @@ package enum EPTCases {
     /// Every table, under the name of what it is about.
     package static let groups: [(name: String, cases: [EPTCase])] = [
         ("permissions", permissions), ("absent entries", absent), ("levels combined", combined),
-        ("misconfigurations", misconfigured), ("accepted entries", accepted), ("accessed and dirty", EPTFlagCases.all),
+        ("pointers of PAE paging", pointers), ("misconfigurations", misconfigured), ("accepted entries", accepted),
+        ("accessed and dirty", EPTFlagCases.all),
     ]
 
     package static let all: [EPTCase] = groups.flatMap(\.cases)
@@ -62,10 +63,22 @@ package enum EPTCases {
             expected: .physical(Layout.page | 0x123, shift: 12, [.read, .execute])),
         EPTCase(entries: way(1, 0), access: .read, purpose: .tableWalk(0x7000), expected: .violation(0x81)),
         EPTCase(entries: way(1, 0), access: .write, purpose: .tableWalk(0x7000), expected: .violation(0x82)),
-        EPTCase(entries: way(1, 0), access: .read, purpose: .noLinear, expected: .violation(0x1)),
         EPTCase(
             entries: Layout.open, access: .read, address: 1 << 48 | Layout.address, expected: .violation(0x181)),
     ]
+
+    /// Loaded by MOV to CR3: neither through a linear address nor by a walk.
+    static let pointers: [EPTCase] = [
+        (way(1, 0), .violation(0x1)), (way(2, 0), .violation(0x1)), (way(3, 0), .violation(0x1)),
+        (way(1, 0x55_5034), .violation(0x21)), (way(2, 0x4004), .violation(0x21)),
+        (way(1, 0x55_5032), .misconfigured(.writableNotReadable, 1)),
+        (way(1, 0x55_5017), .misconfigured(.memoryType, 1)),
+        (way(1, 0x55_5031), .physical(0x55_5120, shift: 12, .read)),
+        (Layout.open, .physical(0x55_5120, shift: 12, .all)),
+        (way(2, 0x40_00B7), .physical(0x40_4120, shift: 21, .all)),
+    ].map { (entries: [UInt64], expected: EPTCase.Expected) in
+        EPTCase(entries: entries, purpose: .noLinear, address: Layout.low, expected: expected)
+    }
 
     /// The open way with one bit more, or other permissions, at one level.
     private static func plus(_ level: Int, _ bit: Int, _ expected: EPTCase.Expected) -> EPTCase {

@@ -21,7 +21,7 @@ struct Answer {
         [
             .instructionError, .exitReason, .exitQualification, .guestLinearAddress, .guestPhysicalAddress,
             .exitInterruptionInfo, .exitInterruptionErrorCode, .idtVectoringInfo, .idtVectoringErrorCode,
-            .exitInstructionLength, .exitInstructionInfo, .guestRip,
+            .exitInstructionLength, .exitInstructionInfo, .guestRip, .guestPdpte0,
         ] + host
 
     let outcome: Outcome

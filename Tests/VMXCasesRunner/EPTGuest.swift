@@ -3,7 +3,8 @@ import KVMABI
 import VMXCases
 import VMXSim
 
-/// The 64-bit guest that makes a case's access: its code, its tables and its own part of the EPT, all in the arena.
+/// The guest that makes a case's access, with 64-bit code but for loading PAE paging's pointers: its code, its tables and
+/// its own part of the EPT, all in the arena.
 ///
 /// Guest-physical addresses below 2 MiB are the arena's offsets, through tables of their own; cases use other entries
 /// of the top table. Linear addresses below 2 MiB are guest-physical ones, but for the page whose place a case has.
@@ -38,8 +39,17 @@ enum EPTGuest {
         ]
     }
 
-    /// The entry of the top EPT table that leads to the guest's own.
-    static func topEntry(_ arena: UInt64) -> UInt64 { arena + nestedTables | 7 }
+    /// The entry that leads to the guest's own tables of its EPT: in the case's top table, or in its next one where the
+    /// case's address has the same first entry.
+    static func ownEntry(_ arena: UInt64, sharesTop: Bool) -> (offset: UInt64, entry: UInt64) {
+        sharesTop
+            ? (EPTCase.Layout.top + 0x1000, arena + nestedTables + 0x1007)
+            : (EPTCase.Layout.top, arena + nestedTables | 7)
+    }
+
+    /// A page-directory pointer for PAE paging, and the same told apart by a bit that is software's.
+    private static let oldPointer = directory | 1
+    static let newPointer = directory | 0x201
 
     /// The instructions for an access, which HLT ends.
     private static func instructions(_ access: EPTAccess) -> UInt64 {
@@ -51,13 +61,15 @@ enum EPTGuest {
         }
     }
 
+    private static let loadCR3: UInt64 = 0xF4_DF220F  // mov %edi, %cr3
+
     /// What differs from case to case, but for the case's EPT.
     static func variable(_ run: EPTRun) -> [(offset: UInt64, words: [UInt64])] {
         let page = run.address & ~0xFFF | 0x63
         let isWalk = run.isWalk
         return [
-            (code, [instructions(isWalk ? .read : run.access)]),
-            (lastTable + (linear >> 12) * 8, [isWalk ? 0x7063 : page]),
+            (code, [run.kind == .pagePointers ? loadCR3 : instructions(isWalk ? .read : run.access)]),
+            (lastTable + (linear >> 12) * 8, [run.kind == .page ? page : 0x7063]),
             (directory + 8, [isWalk ? page : 0]),
         ]
     }
@@ -68,10 +80,10 @@ enum EPTGuest {
     /// The guest's VMCS.
     static func fields(_ run: EPTRun, arena: UInt64, _ capabilities: Capabilities) -> [FieldValue] {
         let test = EntryCase(
-            base: .long64,
+            base: run.kind == .pagePointers ? .pae32 : .long64,
             changes: [
                 (.guestCr3, tables), (.guestRip, code), (.exceptionBitmap, 0xFFFF_FFFF),
-                (.eptPointer, run.pointer.rawValue),
+                (.eptPointer, run.pointer.rawValue), (.guestPdpte0, oldPointer),
             ], expected: [])
         return test.fields(at: arena, capabilities)
     }

@@ -6,13 +6,17 @@ import VMXSim
 /// A case with its tables and pages in a machine's arena.
 struct EPTRun {
     let access: EPTAccess
-    let isWalk: Bool
+    let kind: Kind
     let pointer: EPTPointer
     let entries: [UInt64]
     /// Guest-physical.
     let address: UInt64
     let linear: UInt64
     private let arena: UInt64
+
+    /// What the case's page is to the guest.
+    enum Kind { case page, table, pagePointers }
+    var isWalk: Bool { kind == .table }
 
     /// Pages of cases are in the second half, at what the tables have as their offsets.
     static let pages: UInt64 = 0x20_0000
@@ -23,13 +27,18 @@ struct EPTRun {
     init(_ test: EPTCase, arena: UInt64) {
         access = test.access
         self.arena = arena
-        if case .tableWalk = test.purpose { isWalk = true } else { isWalk = false }
-        linear = isWalk ? EPTGuest.walked : EPTGuest.linear
+        kind =
+            switch test.purpose {
+            case .linear: .page
+            case .tableWalk: .table
+            case .noLinear: .pagePointers
+            }
+        linear = kind == .table ? EPTGuest.walked : EPTGuest.linear
         pointer = EPTPointer(rawValue: test.pointer.rawValue + arena)
         // A 1 GiB page has the arena in it where the address says so.
         let megabytes: UInt64 = 0x3FE0_0000
         let moved = test.address & ~megabytes | (arena + Self.pages) & megabytes
-        address = isWalk ? moved & ~0xFFF | EPTGuest.walkedEntry : moved
+        address = kind == .table ? moved & ~0xFFF | EPTGuest.walkedEntry : moved
         entries = test.entries.enumerated().map { Self.moved($1, 4 - $0, arena) }
     }
 
@@ -58,7 +67,7 @@ struct EPTRun {
     /// Why a machine can't be given the case.
     static func obstacle(_ test: EPTCase, _ run: EPTRun, _ capabilities: Capabilities) -> String? {
         let bits = capabilities.physicalAddressBits
-        if test.purpose == .noLinear { return "pointers for PAE paging can't be in a page beyond 4 GiB" }
+        if run.kind == .pagePointers, run.address >> 32 != 0 { return "CR3 has 32 bits with PAE paging" }
         if test.address >> UInt64(bits) != 0 { return "a guest's tables can't name addresses beyond \(bits) bits" }
         if run.isWalk, run.access == .write, case .translated = run.translate(.read, capabilities, run.memory()) {
             return nil
@@ -74,7 +83,8 @@ struct EPTRun {
 
     private func translate(_ access: EPTAccess, _ capabilities: Capabilities, _ memory: TestMemory) -> EPTOutcome {
         EPTWalker(capabilities, memory: memory).translate(
-            address, pointer, access, for: isWalk ? .tableWalk(linear) : .linear(linear))
+            address, pointer, access,
+            for: kind == .page ? .linear(linear) : kind == .table ? .tableWalk(linear) : .noLinear)
     }
 
     /// What the model makes of it.
@@ -91,7 +101,9 @@ struct EPTRun {
 
     /// What the guest shows of the page that it reached; nil for one where there is no memory.
     private func effect(at physical: UInt64) -> UInt64? {
-        if isWalk { return physical &- arena < UInt64(1) << 22 ? EPTGuest.dataContent : nil }
+        if kind != .page, physical &- arena >= UInt64(1) << 22 { return nil }
+        if kind == .table { return EPTGuest.dataContent }
+        if kind == .pagePointers { return EPTGuest.newPointer }
         guard let target = Self.targets.first(where: { arena + $0.offset == physical }) else { return nil }
         let content = EPTGuest.content(target.marker)
         return switch access {
@@ -105,14 +117,21 @@ struct EPTRun {
     /// Makes the access on a machine.
     func launch(_ device: Device, _ capabilities: Capabilities) throws(Problem) -> EPTResult {
         try device.write([UInt64](repeating: 0, count: 0x5000 / 8), at: 0)
-        try device.write([EPTGuest.topEntry(arena)], at: EPTCase.Layout.top)
+        let own = EPTGuest.ownEntry(arena, sharesTop: address >> 39 == 0)
+        try device.write([own.entry], at: own.offset)
         for (index, entry) in entries.enumerated() { try device.write([entry], at: offset(4 - index)) }
         for part in EPTGuest.variable(self) { try device.write(part.words, at: part.offset) }
         for target in Self.targets {
-            let word = isWalk ? EPTGuest.entry(writes: access == .write) : EPTGuest.content(target.marker) << 24
+            let word =
+                switch kind {
+                case .page: EPTGuest.content(target.marker) << 24
+                case .table: EPTGuest.entry(writes: access == .write)
+                case .pagePointers: EPTGuest.newPointer
+                }
             try device.write([word], at: target.offset & ~7)
         }
-        let answer = try device.launch(EPTGuest.fields(self, arena: arena, capabilities), rdi: linear)
+        let answer = try device.launch(
+            EPTGuest.fields(self, arena: arena, capabilities), rdi: kind == .pagePointers ? address : linear)
         var after: [UInt64] = []
         for level in (1...4).reversed() { after.append(try device.word(at: offset(level))) }
         return EPTResult(end: try end(answer, device), entries: after)
@@ -132,6 +151,7 @@ struct EPTRun {
 
     private func shown(_ answer: Answer, _ device: Device) throws(Problem) -> UInt64? {
         if access == .execute { return answer[.guestRip] }
+        if kind == .pagePointers { return answer[.guestPdpte0] }
         guard !isWalk, access.contains(.write) else { return answer.rax & 0xFFFF }
         // The page that was written to is the one that differs.
         for target in Self.targets {
