@@ -13,7 +13,7 @@ exits() {
     awk '/^ *"exit" :/ { own = /EXTERNAL_INTERRUPT|PREEMPTION_TIMER/ }
          /^ *"(exit|what|userSpace|rip)" :/ && !own { sub("read[+]write of a page table", "write of a page table"); print }' "$1"
 }
-for guest in likex mmio64_load interrupts_long nmi; do
+for guest in likex mmio64_load; do
     for device in sim /dev/rust_kvm; do
         likex trace /guests/$guest.bin --device $device --json > /tmp/trace.$(basename $device) || fail "$guest on $device"
     done
