@@ -101,8 +101,9 @@ extension Machine {
             mayGiveWay = true
             if let exit = boundaryExit(vmcs, isWanted, isTimed && timer.value(at: bus.ticks) == 0) { return exit }
             let slice = isTimed ? min(Self.slice, max(timer.remaining(at: bus.ticks), 1)) : Self.slice
+            let left = deadline > bus.ticks ? deadline - bus.ticks : 1
             let before = cpu.retired
-            let outcome = cpu.run(limit: watches ? 1 : slice)
+            let outcome = cpu.run(limit: watches ? 1 : min(slice, left))
             bus.ticks &+= cpu.retired &- before
             if outcome == .halted { usleep(100) }
             if let exit = settle(vmcs, outcome) { return exit }

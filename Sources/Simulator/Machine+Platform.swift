@@ -54,6 +54,7 @@ extension Machine {
             guard let vcpu = unsafe vcpu, let run = unsafe vcpu.pointee.run else { return 0 }
             let machine = unsafe Machine.of(vcpu.pointee.hw)
             if machine.lock.isWanted { machine.loaded?.giveWay() }
+            if machine.bus.ticks >= machine.deadline { return -EINTR }
             return unsafe run.pointee.immediate_exit != 0 ? -EINTR : 0
         }
         unsafe ops.entry_begin = { vcpu in
@@ -83,7 +84,7 @@ extension Machine {
 
     /// Whether the guest that runs, or is about to, is wanted outside.
     var isWanted: Bool {
-        if kicked.load(ordering: .acquiring) { return true }
+        if kicked.load(ordering: .acquiring) || bus.ticks >= deadline { return true }
         guard let run = unsafe running?.pointee.run else { return false }
         return unsafe run.pointee.immediate_exit != 0
     }

@@ -26,6 +26,8 @@ import X86
     var msrs = HostMSRs()
     /// Someone wants the guest that runs to leave.
     let kicked = Atomic<Bool>(false)
+    /// From this tick of the bus's clock on KVM_RUN ends with EINTR, as for a signal: for fuzzers, whose guests spin.
+    var deadline: UInt64 = .max
     /// The vCPU in KVM_RUN.
     @unsafe var running: UnsafeMutablePointer<lkx_vcpu>?
     /// The vCPU whose VMCS is current, and whose registers the processor has beyond those of a VMCS.

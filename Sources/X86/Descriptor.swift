@@ -71,7 +71,7 @@ extension Processor {
     mutating func markDescriptor(_ selector: UInt16, _ bit: UInt64) throws(Trap) {
         guard let address = descriptorAddress(selector, 8) else { return }
         let low = try loadSystem(address, 8)
-        if low & bit != bit { try storeSystem(address + 5, 1, (low | bit) >> 40 & 0xFF) }
+        if low & bit != bit { try storeSystem(advanced(address, 5), 1, (low | bit) >> 40 & 0xFF) }
     }
 
     static var accessedBit: UInt64 { 1 << 40 }

@@ -33,13 +33,18 @@ extension Processor {
         }
     }
 
+    /// Whether two ranges share a byte; either may go on at address 0.
+    private func overlaps(_ first: UInt64, _ firstSize: UInt64, _ second: UInt64, _ secondSize: UInt64) -> Bool {
+        second &- first < firstSize || first &- second < secondSize
+    }
+
     /// Notes data breakpoints that an access hits; they are delivered after the instruction.
     mutating func noteDataBreakpoints(_ linear: UInt64, _ size: UInt64, isWrite: Bool) {
         for number in 0..<4 where isEnabled(number) && (breakpointKind(number) == 3 || breakpointKind(number) == 1 && isWrite)
         {
             let length = breakpointLength(number)
             let start = debugRegisters[number] & ~(length - 1)
-            if linear < start + length && start < linear &+ size { pendingDebug |= 1 << UInt64(number) }
+            if overlaps(start, length, linear, size) { pendingDebug |= 1 << UInt64(number) }
         }
     }
 
@@ -49,7 +54,7 @@ extension Processor {
         for number in 0..<4 where isEnabled(number) && breakpointKind(number) == 2 {
             let length = breakpointLength(number)
             let start = debugRegisters[number] & ~(length - 1)
-            if UInt64(port) < start + length && start < UInt64(port) + size { pendingDebug |= 1 << UInt64(number) }
+            if overlaps(start, length, UInt64(port), size) { pendingDebug |= 1 << UInt64(number) }
         }
     }
 

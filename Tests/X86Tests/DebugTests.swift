@@ -101,6 +101,19 @@ import X86
         }
     }
 
+    /// Found by test_misc/fuzz/interpreter: the end of such a range was added up, which ended the process.
+    @Test func breakpointsAtTheEndOfTheAddressSpace() {
+        for (code, kind) in [([0x88, 0x07], 1), ([0xE4, 0x42], 2)] as [([UInt8], UInt64)] {
+            var guest = guest(code + [0x90])
+            guest.processor.cr4 |= CR4.debuggingExtensions
+            guest.processor.registers[Register.rdi] = 0x4000
+            guest.processor.debugRegisters[3] = .max
+            guest.processor.debugRegisters[7] |= 0x40 | kind << 28 | 2 << 30
+            #expect(guest.processor.step() == .retired)
+            #expect(guest.processor.step() == .retired)
+        }
+    }
+
     @Test func generalDetect() {
         var guest = LongModeGuest([0x0F, 0x21, 0xC0])  // mov rax, dr0
         guest.processor.debugRegisters[7] |= 1 << 13
