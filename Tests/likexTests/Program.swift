@@ -10,7 +10,7 @@ enum Program {
     }
 
     /// The products lie beside the test program.
-    private static let url = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    static let url = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent().appending(path: "likex")
 
     static func run(_ arguments: String...) throws -> Result { try run(arguments) }
