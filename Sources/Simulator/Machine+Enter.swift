@@ -150,8 +150,7 @@ extension Machine {
                     preconditionFailure("an access was refused without a reason")
                 }
                 exit.vectoring = vectoring()
-                // A violation is a fault: SDM vol. 3, 27.3.3. That of an event which was being delivered is there already.
-                if exit.vectoring == nil { cpu.flags |= Flag.resume }
+                // RF stays as it was, as on the lab's processor; only an event that was being delivered has set it.
                 return exit
             case .exception(let exception):
                 if vmcs.exits(exception: exception.vector, errorCode: exception.errorCode) { return exit(exception) }
