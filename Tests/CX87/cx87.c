@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 
 #ifdef __x86_64__
+#include <cpuid.h>
+
 /* void f(struct cx87_state *state, void *memory); the instruction comes between the two. */
 static const uint8_t before[] = {
 	0xdd, 0x27,                         /* frstor (%rdi) */
@@ -28,9 +30,17 @@ static uint8_t *page(void)
 	return memory == MAP_FAILED ? 0 : memory;
 }
 
+/* AMD's, with which each of the details was compared that the SDM leaves open. Makers differ in them. */
+static bool known_maker(void)
+{
+	unsigned eax, name[3];
+
+	return __get_cpuid(0, &eax, &name[0], &name[2], &name[1]) && !memcmp(name, "AuthenticAMD", sizeof name);
+}
+
 bool cx87_available(void)
 {
-	return page() != 0;
+	return known_maker() && page() != 0;
 }
 
 /* The sanitizer of calls through pointers looks for a function's signature before its first byte; what is put together here has none. */

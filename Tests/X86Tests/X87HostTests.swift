@@ -4,7 +4,7 @@ import Testing
 import X86
 
 /// Every x87 instruction on random states, compared with the processor that runs the tests: registers, all flags and exceptions, memory.
-@Suite(.serialized, .enabled(if: cx87_available(), "needs an x86-64 processor")) struct X87HostTests {
+@Suite(.serialized, .enabled(if: cx87_available(), "needs an AMD processor")) struct X87HostTests {
     /// The encodings without an operand in memory.
     static let registerForms: [[UInt8]] = (0xD8...0xDF).flatMap { opcode in
         (0xC0...0xFF).map { [UInt8(opcode), UInt8($0)] }

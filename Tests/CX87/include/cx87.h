@@ -13,7 +13,7 @@ struct cx87_state {
 	uint64_t flags;
 } __attribute__((packed, aligned(16)));
 
-/* Whether this processor can execute them. */
+/* Whether this processor is one that can execute them, and whose choices where the SDM leaves some are those of X86. */
 bool cx87_available(void);
 
 /*
