@@ -74,7 +74,7 @@ let package = Package(
         .target(name: "VMXSim", dependencies: ["KVMABI"], swiftSettings: strict),
         // The module's core on that processor and the interpreter, as a device.
         .target(
-            name: "Simulator", dependencies: ["CLikexCore", "CLikexHW", "KVM", "KVMABI", "VMXSim", "X86"],
+            name: "Simulator", dependencies: ["CKVMSys", "CLikexCore", "CLikexHW", "KVM", "KVMABI", "VMXSim", "X86"],
             swiftSettings: strict),
 
         // The interpreter, which knows nothing of VMX; its tests compare it with Unicorn where that is installed.

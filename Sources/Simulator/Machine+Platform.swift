@@ -9,23 +9,17 @@ extension Machine {
     static func platformHooks() -> plat_ops {
         var ops = plat_ops()
         unsafe ops.user_read = { _, to, hva, length in
-            guard UserMemory.isMapped(hva, UInt64(length)), let from = unsafe UserMemory.pointer(hva),
-                let to = unsafe to
-            else { return -EFAULT }
-            unsafe to.copyMemory(from: from, byteCount: length)
+            guard let to = unsafe to, unsafe UserMemory.copy(from: hva, to: to, count: length) else { return -EFAULT }
             return 0
         }
         unsafe ops.user_write = { _, hva, from, length in
-            guard UserMemory.isMapped(hva, UInt64(length)), let to = unsafe UserMemory.pointer(hva),
-                let from = unsafe from
-            else { return -EFAULT }
-            unsafe to.copyMemory(from: from, byteCount: length)
+            guard let from = unsafe from, unsafe UserMemory.copy(from: from, to: hva, count: length) else {
+                return -EFAULT
+            }
             return 0
         }
         unsafe ops.user_cmpxchg = { _, hva, size, old, new in
-            guard UserMemory.isMapped(hva, UInt64(size)), let at = unsafe UserMemory.pointer(hva) else {
-                return -EFAULT
-            }
+            guard UserMemory.populate(hva, write: true), let at = unsafe UserMemory.pointer(hva) else { return -EFAULT }
             // One thread is in the guest at a time; whoever else writes guest memory is this program's own business.
             let now = unsafe size == 8 ? at.load(as: UInt64.self) : UInt64(at.load(as: UInt32.self))
             if now != old { return -EAGAIN }
@@ -37,9 +31,11 @@ extension Machine {
             return 0
         }
         // Memory of this process stays where it is: a page's frame is its address.
-        unsafe ops.page_get = { _, hva, _, wantsWritable, page in
-            guard UserMemory.isMapped(hva, 1), let page = unsafe page else { return -EFAULT }
-            unsafe page.pointee = plat_page(pfn: hva >> 12, writable: wantsWritable, ref: nil)
+        unsafe ops.page_get = { _, hva, isWrite, wantsWritable, page in
+            guard let page = unsafe page else { return -EFAULT }
+            let isWritable = (isWrite || wantsWritable) && UserMemory.populate(hva, write: true)
+            guard isWritable || !isWrite && UserMemory.populate(hva, write: false) else { return -EFAULT }
+            unsafe page.pointee = plat_page(pfn: hva >> 12, writable: isWritable, ref: nil)
             return 0
         }
         unsafe ops.page_put = { _, _, _ in }

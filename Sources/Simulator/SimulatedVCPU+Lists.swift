@@ -14,13 +14,12 @@ extension SimulatedVCPU {
         let size = Int(count) * MemoryLayout<kvm_cpuid_entry2>.stride
         var table: UnsafeMutableRawPointer?
         if count > 0 {
-            let list = UInt64(argument + Self.header)
-            guard UserMemory.isMapped(list, UInt64(size)), let from = unsafe UserMemory.pointer(list) else {
-                return Int(-EFAULT)
-            }
             unsafe table = plat_alloc(machine.hw, size)
             guard let copy = unsafe table else { return Int(-ENOMEM) }
-            unsafe copy.copyMemory(from: from, byteCount: size)
+            guard unsafe UserMemory.copy(from: UInt64(argument + Self.header), to: copy, count: size) else {
+                unsafe plat_free(machine.hw, copy)
+                return Int(-EFAULT)
+            }
         }
         let error = unsafe lkx_cpuid_set(core, table?.assumingMemoryBound(to: kvm_cpuid_entry2.self), count)
         if error != 0 { unsafe plat_free(machine.hw, table) }
@@ -32,11 +31,11 @@ extension SimulatedVCPU {
         let count = unsafe core.pointee.cpuid_default ? 0 : core.pointee.cpuid_count
         if room < count { return Int(-E2BIG) }
         let size = Int(count) * MemoryLayout<kvm_cpuid_entry2>.stride
-        let list = UInt64(argument + Self.header)
-        guard UserMemory.isMapped(list, UInt64(size)), let to = unsafe UserMemory.pointer(list) else {
-            return Int(-EFAULT)
+        if let from = unsafe core.pointee.cpuid {
+            guard unsafe UserMemory.copy(from: from, to: UInt64(argument + Self.header), count: size) else {
+                return Int(-EFAULT)
+            }
         }
-        if let from = unsafe core.pointee.cpuid { unsafe to.copyMemory(from: from, byteCount: size) }
         return UserMemory.write(count, argument) ? 0 : Int(-EFAULT)
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-import Glibc
+import CKVMSys
 
 /// The VMM's memory: this process's.
 enum UserMemory {
@@ -7,30 +7,43 @@ enum UserMemory {
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(address))
     }
 
-    /// Whether all of a range is mapped. msync(2), which says ENOMEM where it isn't
-    static func isMapped(_ address: UInt64, _ count: UInt64) -> Bool {
+    /// Copies from it; false where not all of it can be read.
+    static func copy(from address: UInt64, to: UnsafeMutableRawPointer, count: Int) -> Bool {
         guard count > 0 else { return true }
-        let first = address & ~0xFFF
-        let end = address.addingReportingOverflow(count - 1)
-        guard address != 0, !end.overflow, end.partialValue >> 47 == 0 else { return false }
-        let length = (end.partialValue & ~0xFFF) - first + 4096
-        return unsafe msync(pointer(first), Int(length), MS_ASYNC) == 0
+        return unsafe isUserSpace(address, count) && lkx_sys_read_memory(address, to, count)
+    }
+
+    /// Copies to it; false where not all of it can be written.
+    static func copy(from: UnsafeRawPointer, to address: UInt64, count: Int) -> Bool {
+        guard count > 0 else { return true }
+        return unsafe isUserSpace(address, count) && lkx_sys_write_memory(address, from, count)
+    }
+
+    /// Makes one page present as a load or a store there would; false where that would be a signal.
+    static func populate(_ address: UInt64, write: Bool) -> Bool {
+        isUserSpace(address, 1) && lkx_sys_populate(address & ~0xFFF, write)
+    }
+
+    private static func isUserSpace(_ address: UInt64, _ count: Int) -> Bool {
+        let end = address.addingReportingOverflow(UInt64(count) - 1)
+        return !end.overflow && end.partialValue >> 47 == 0
     }
 
     /// Reads a struct that an ioctl was given; nil for -EFAULT.
     static func read<Value: BitwiseCopyable>(_ address: UInt, as type: Value.Type) -> Value? {
-        guard isMapped(UInt64(address), UInt64(MemoryLayout<Value>.size)), let at = unsafe pointer(UInt64(address))
-        else { return nil }
-        return unsafe at.loadUnaligned(as: type)
+        unsafe withUnsafeTemporaryAllocation(byteCount: MemoryLayout<Value>.size, alignment: MemoryLayout<Value>.alignment) {
+            guard let room = $0.baseAddress,
+                unsafe copy(from: UInt64(address), to: room, count: MemoryLayout<Value>.size)
+            else { return nil }
+            return unsafe room.load(as: type)
+        }
     }
 
     /// Writes one; false for -EFAULT.
     static func write<Value: BitwiseCopyable>(_ value: Value, _ address: UInt) -> Bool {
-        guard isMapped(UInt64(address), UInt64(MemoryLayout<Value>.size)), let at = unsafe pointer(UInt64(address))
-        else { return false }
         unsafe withUnsafeBytes(of: value) {
-            unsafe at.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(at), byteCount: MemoryLayout<Value>.size)
+            guard let from = $0.baseAddress else { return true }
+            return unsafe copy(from: from, to: UInt64(address), count: MemoryLayout<Value>.size)
         }
-        return true
     }
 }

@@ -6,6 +6,7 @@
 #ifndef CKVMSYS_H
 #define CKVMSYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <x86intrin.h>
@@ -18,6 +19,15 @@ int lkx_sys_open(const char *path);
 
 /* mmap(2), shared when fd >= 0, else private and anonymous: the errno, or 0 and the address in *address. */
 int lkx_sys_map(int fd, size_t length, void **address);
+
+/*
+ * This process's own memory, at addresses that may be anything: false where a load or a store would be a signal, and some of it may have been
+ * copied. process_vm_readv(2), process_vm_writev(2)
+ */
+bool lkx_sys_read_memory(uint64_t address, void *to, size_t count);
+bool lkx_sys_write_memory(uint64_t address, const void *from, size_t count);
+/* Makes one page present as a load or a store there would; false where that would be a signal. madvise(2), MADV_POPULATE_* of Linux 5.14 */
+bool lkx_sys_populate(uint64_t page, bool write);
 
 /* "EINVAL" and "Invalid argument"; the name is null for a number without one. */
 const char *lkx_sys_errno_name(int number);
