@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
  * A guest on the tests' fake processor runs into the instruction: physical memory is RAM up to 16 KiB, and devices. In 64-bit mode it has page tables
- * of 1 GiB pages, by which each linear address is the physical one with the same low 39 bits; the other modes are without paging.
+ * of 1 GiB pages, by which each linear address is the physical one with the same low 39 bits; the other modes are without paging. The
+ * tables have RAM of their own, where no code of the guest is.
  */
 #include "fake.h"
 #include "mmio_fuzz.h"
@@ -9,25 +10,24 @@
 #include <string.h>
 
 #define RAM 0x4000
-#define TABLES 0x2000 /* top level, then page-directory pointers */
+#define TABLES 0x100000 /* top level, then page-directory pointers */
+#define TABLES_SIZE 0x2000
 #define PHYSICAL(linear) ((linear) & ((1ull << 39) - 1))
 
 static struct fake *machine;
-static u8 *ram;
+static u8 *ram, *tables;
 
-/* Present, writable, user, accessed; large and dirty. */
-static void fill_ram(void)
+/* Present, writable, user, accessed; large and dirty. Anew for each input, whose stores may have met them. */
+static void fill_tables(void)
 {
-	static u64 fresh[RAM / 8];
-	static bool filled;
+	static u64 fresh[TABLES_SIZE / 8];
 	u64 i;
 
-	for (i = 0; i < 512 && !filled; i++) {
-		fresh[TABLES / 8 + i] = (TABLES + 0x1000) | 0x27;
-		fresh[TABLES / 8 + 512 + i] = i << 30 | 0xe7;
+	for (i = 0; i < 512 && !fresh[511]; i++) {
+		fresh[i] = (TABLES + 0x1000) | 0x27;
+		fresh[512 + i] = i << 30 | 0xe7;
 	}
-	filled = true;
-	memcpy(ram, fresh, RAM);
+	memcpy(tables, fresh, TABLES_SIZE);
 }
 
 static void prepare(const struct guest_code *g, u8 choices)
@@ -38,9 +38,11 @@ static void prepare(const struct guest_code *g, u8 choices)
 	if (!machine) {
 		machine = fake_create();
 		ram = fake_add_slot(machine, 0, RAM, 0);
-		CHECK(ram);
+		tables = fake_add_slot(machine, TABLES, TABLES_SIZE, 0);
+		CHECK(ram && tables);
 	}
-	fill_ram();
+	memset(ram, 0, RAM);
+	fill_tables();
 	v = &machine->vcpu;
 	fake_set_mode(machine, mode == 8 ? FAKE_LONG_64 :
 			       mode == 4 ? (choices & 0x40 ? FAKE_LONG_32 : FAKE_PROTECTED_32) :
