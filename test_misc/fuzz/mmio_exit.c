@@ -30,6 +30,14 @@ static void fill_tables(void)
 	memcpy(tables, fresh, TABLES_SIZE);
 }
 
+/* What RAM holds of an access that reaches into it or out of it. */
+static const u8 *ram_at(u64 linear)
+{
+	u64 gpa = PHYSICAL(linear);
+
+	return gpa - TABLES < TABLES_SIZE ? tables + (gpa - TABLES) : ram + gpa % RAM;
+}
+
 static void prepare(const struct guest_code *g, u8 choices)
 {
 	unsigned int mode = g->context.mode_bytes, i;
@@ -102,7 +110,7 @@ static bool serve(const struct lkx_decoded *d, int result, u8 data[8], bool host
 		/* A part that is RAM was done without us. */
 		if (m.phys_addr != PHYSICAL(at)) {
 			if (!done)
-				memcpy(data, ram + PHYSICAL(at) % RAM, done = d->access_bytes - m.len);
+				memcpy(data, ram_at(at), done = d->access_bytes - m.len);
 			CHECK(m.phys_addr == PHYSICAL((at + done) & mask));
 		}
 		if (d->write)
@@ -115,7 +123,7 @@ static bool serve(const struct lkx_decoded *d, int result, u8 data[8], bool host
 		result = lkx_mmio_complete(&machine->vcpu);
 	}
 	if (result == 1 && fragments == 1 && done < d->access_bytes)
-		memcpy(data + done, ram + PHYSICAL((at + done) & mask) % RAM, d->access_bytes - done);
+		memcpy(data + done, ram_at((at + done) & mask), d->access_bytes - done);
 	return result == 1 && fragments;
 }
 
