@@ -48,7 +48,7 @@ let package = Package(
 
         // The test machine, and the command that drives it.
         .target(
-            name: "TestMachine", dependencies: ["Emulation", "KVM", "KVMABI"], swiftSettings: strict),
+            name: "TestMachine", dependencies: ["CKVMABI", "Emulation", "KVM", "KVMABI"], swiftSettings: strict),
         // Page tables and exits over time, as text and as SVG pictures.
         .target(name: "Pictures", dependencies: ["TestMachine", "KVM", "KVMABI"], swiftSettings: strict),
         .executableTarget(
@@ -74,7 +74,7 @@ let package = Package(
         .target(name: "VMXSim", dependencies: ["KVMABI"], swiftSettings: strict),
         // The module's core on that processor and the interpreter, as a device.
         .target(
-            name: "Simulator", dependencies: ["CKVMSys", "CLikexCore", "CLikexHW", "KVM", "KVMABI", "VMXSim", "X86"],
+            name: "Simulator", dependencies: ["CKVMSys", "CLikexCore", "CLikexHW", "Emulation", "KVM", "KVMABI", "VMXSim", "X86"],
             swiftSettings: strict),
 
         // The interpreter, which knows nothing of VMX; its tests compare it with Unicorn where that is installed.

@@ -71,7 +71,8 @@ public final class InstructionFinisher {
         try vcpu.setRegisters(processor.generalRegisters)
         let after = processor.specialRegisters(special)
         if !Self.isSame(after, special) { try vcpu.setSpecialRegisters(after) }
-        let vectors = processor.fpu(fpu)
+        // MXCSR's flags stay as they were: KVM_SET_FPU doesn't set them.
+        let vectors = processor.vectors.kvm
         if !Self.isSame(vectors, fpu) { try vcpu.setFPU(vectors) }
         return .finished
     }

@@ -18,28 +18,9 @@ extension Processor {
         // SDM vol. 3, 25.4.1: what the processor keeps as CPL is SS.DPL.
         privilege = segments[SegmentRegister.ss].privilege
         (interruptShadow, blocksNMI, isHalted, pendingDebug) = (.none, false, false, 0)
-        load(fpu)
-        refreshMode()
-    }
-
-    private mutating func load(_ fpu: kvm_fpu) {
-        vectors.controlWord = fpu.fcw
-        vectors.statusWord = fpu.fsw
-        vectors.tagWord = fpu.ftwx
-        vectors.lastOpcode = fpu.last_opcode
-        vectors.lastInstruction = fpu.last_ip
-        vectors.lastData = fpu.last_dp
+        vectors.load(fpu)
         vectors.mxcsr = fpu.mxcsr
-        unsafe withUnsafeBytes(of: fpu.fpr) { bytes in
-            for number in 0..<8 {
-                vectors.x87[number] = unsafe bytes.loadUnaligned(fromByteOffset: number * 16, as: SIMD2<UInt64>.self)
-            }
-        }
-        unsafe withUnsafeBytes(of: fpu.xmm) { bytes in
-            for number in 0..<16 {
-                vectors.xmm[number] = unsafe bytes.loadUnaligned(fromByteOffset: number * 16, as: SIMD2<UInt64>.self)
-            }
-        }
+        refreshMode()
     }
 
     var generalRegisters: kvm_regs {
@@ -59,28 +40,6 @@ extension Processor {
             if segment != Segment(special[keyPath: path]) { special[keyPath: path] = segment.kvm }
         }
         return special
-    }
-
-    /// `fpu` with the registers that an instruction can change. KVM_SET_FPU doesn't set MXCSR, so its flags stay.
-    func fpu(_ fpu: kvm_fpu) -> kvm_fpu {
-        var fpu = fpu
-        fpu.fcw = vectors.controlWord
-        fpu.fsw = vectors.statusWord
-        fpu.ftwx = vectors.tagWord
-        fpu.last_opcode = vectors.lastOpcode
-        fpu.last_ip = vectors.lastInstruction
-        fpu.last_dp = vectors.lastData
-        unsafe withUnsafeMutableBytes(of: &fpu.fpr) { bytes in
-            for number in 0..<8 {
-                unsafe bytes.storeBytes(of: vectors.x87[number], toByteOffset: number * 16, as: SIMD2<UInt64>.self)
-            }
-        }
-        unsafe withUnsafeMutableBytes(of: &fpu.xmm) { bytes in
-            for number in 0..<16 {
-                unsafe bytes.storeBytes(of: vectors.xmm[number], toByteOffset: number * 16, as: SIMD2<UInt64>.self)
-            }
-        }
-        return fpu
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
 import CLikexHW
+import Emulation
 import Glibc
 import KVMABI
 import Synchronization
@@ -28,10 +29,10 @@ extension SimulatedVCPU {
             }
         case .getSregs: get(argument, kvm_sregs()) { unsafe lkx_get_sregs(core, &$0) }
         case .setSregs: set(argument, as: kvm_sregs.self) { unsafe lkx_set_sregs(core, &$0) }
-        case .getFpu: get(argument, kvm_fpu()) { $0 = fpu() }
+        case .getFpu: get(argument, kvm_fpu()) { $0 = vectors.kvm }
         case .setFpu:
             set(argument, as: kvm_fpu.self) {
-                setFPU($0)
+                vectors.load($0)
                 return 0
             }
         case .getCpuid2: getCPUID(argument)

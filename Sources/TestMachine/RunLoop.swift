@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
 import Emulation
 import KVM
 
@@ -89,7 +90,7 @@ struct RunLoop {
         case .irqWindowOpen, .setTPR: break
         case .shutdown: end = .shutdown
         case .failEntry: end = .failEntry
-        case .internalError(suberror: 1, data: _):
+        case .internalError(suberror: UInt32(KVM_INTERNAL_ERROR_EMULATION), data: _):
             if try finishInstruction(vcpu, ticks) { return nil }
             end = .internalError
         case .internalError: end = .internalError

@@ -70,6 +70,26 @@ import Testing
         #expect(after.rflags & 0x8D5 == 0x55, "ZF, PF, AF and CF")
     }
 
+    @Test func anX87LoadPushesWhereverTheTopIs() throws {
+        // fldl 0 while ST(0) is 1.0 and TOP is 3.
+        let bench = try Bench([0xDD, 0x06, 0x00, 0x00])
+        try bench.setData(base: 0xd0000)
+        var fpu = try bench.vcpu.fpu()
+        fpu.fsw = 3 << 11
+        fpu.ftwx = 1 << 3
+        let one: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0x80, 0xFF, 0x3F]
+        unsafe withUnsafeMutableBytes(of: &fpu.fpr) { unsafe $0.copyBytes(from: one) }
+        try bench.vcpu.setFPU(fpu)
+        #expect(try bench.finish() == .finished)
+        let after = try bench.vcpu.fpu()
+        #expect(after.fsw >> 11 & 7 == 2)
+        #expect(after.ftwx == 1 << 3 | 1 << 2)
+        let images = unsafe withUnsafeBytes(of: after.fpr) { unsafe [UInt8]($0.prefix(32)) }
+        // 0x1111111111111111 as a double, then what was ST(0).
+        #expect([UInt8](images[0..<10]) == [0, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x11, 0x3D])
+        #expect([UInt8](images[16..<26]) == one)
+    }
+
     @Test func aReadOnlySlotIsADeviceForStores() throws {
         // incb 0 in the read-only slot: its load is memory's.
         let bench = try Bench([0xFE, 0x06, 0x00, 0x00])
