@@ -74,7 +74,8 @@ let package = Package(
         .target(name: "VMXSim", dependencies: ["KVMABI"], swiftSettings: strict),
         // The module's core on that processor and the interpreter, as a device.
         .target(
-            name: "Simulator", dependencies: ["CKVMSys", "CLikexCore", "CLikexHW", "Emulation", "KVM", "KVMABI", "VMXSim", "X86"],
+            name: "Simulator",
+            dependencies: ["CKVMABI", "CKVMSys", "CLikexCore", "CLikexHW", "Emulation", "KVM", "KVMABI", "VMXSim", "X86"],
             swiftSettings: strict),
 
         // The interpreter, which knows nothing of VMX; its tests compare it with Unicorn where that is installed.

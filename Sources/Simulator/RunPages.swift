@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
 import CLikexCore
 
 /// The pages that a vCPU shares with its VMM: struct kvm_run and the buffer of port I/O. They live as long as anyone has them mapped.
