@@ -90,12 +90,14 @@ let package = Package(
             name: "SimulatorTests",
             dependencies: ["Simulator", "KVM", "KVMABI", "CKVMABI", "CLikexCore", "CLikexHW", "TestMachine", "VMXSim"],
             swiftSettings: strict),
+        // The numbers of tests that go by chance.
+        .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: strict),
         // Cases for the modelled processor, for its own tests and for a real or emulated one.
         .target(name: "VMXCases", dependencies: ["VMXSim", "KVMABI"], path: "Tests/VMXCases", swiftSettings: strict),
         // The same cases on the processor of a machine that has test_misc/vmx_cases loaded, compared with the model.
         .target(name: "CVMXCases", path: "Tests/CVMXCases"),
         .executableTarget(
-            name: "vmx-cases", dependencies: ["VMXCases", "VMXSim", "KVMABI", "CVMXCases", "CKVMSys"],
+            name: "vmx-cases", dependencies: ["VMXCases", "VMXSim", "KVMABI", "CVMXCases", "CKVMSys", "TestRandom"],
             path: "Tests/VMXCasesRunner", swiftSettings: strict),
         .testTarget(name: "VMXSimTests", dependencies: ["VMXCases", "VMXSim", "KVMABI"], swiftSettings: strict),
         .testTarget(name: "ABIGeneratorTests", dependencies: ["ABIGenerator"], swiftSettings: strict),
@@ -106,11 +108,12 @@ let package = Package(
         .testTarget(name: "PicturesTests", dependencies: ["Pictures", "KVM", "TestMachine"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
         .target(name: "CX87", path: "Tests/CX87"),
-        .testTarget(name: "X86Tests", dependencies: ["X86", "CX87"], swiftSettings: strict + interpreterSpeed),
+        .testTarget(
+            name: "X86Tests", dependencies: ["X86", "X86Differential", "CX87", "TestRandom"], swiftSettings: strict + interpreterSpeed),
         // Random instructions on the interpreter, on Unicorn and on this machine's processor.
         .target(name: "CNativeCPU", path: "Tests/CNativeCPU"),
         .target(
-            name: "X86Differential", dependencies: ["X86", "CNativeCPU"] + unicorn, path: "Tests/X86Differential",
+            name: "X86Differential", dependencies: ["X86", "CNativeCPU", "TestRandom"] + unicorn, path: "Tests/X86Differential",
             swiftSettings: strict + interpreterSpeed),
         .executableTarget(
             name: "x86-differential", dependencies: ["X86Differential"] + unicorn, path: "Tests/X86DifferentialTool",
@@ -118,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "X86DifferentialTests", dependencies: ["X86Differential", "X86"] + unicorn,
             swiftSettings: strict + interpreterSpeed),
-        .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW"]),
+        .testTarget(name: "CoreTests", dependencies: ["CoreTestSupport", "CLikexCore", "CLikexHW", "TestRandom"]),
     ] + unicornTargets,
     cLanguageStandard: .gnu11
 )

@@ -5,7 +5,7 @@ import X86
 /// What an instruction that is finished in user space sees: the guest's memory slots, and a device everywhere else.
 ///
 /// Ports, CPUID and MSRs are the kernel's: the finisher takes no instruction that uses them.
-final class SlotBus: Bus {
+final class SlotBus: MemoryBus {
     var slots: [MemorySlot] = []
     var device: (any MMIODevice)?
 
@@ -38,11 +38,4 @@ final class SlotBus: Bus {
             GuestAddress(physical), (0..<UInt64(size)).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) })
         return true
     }
-
-    func readPort(_ port: UInt16, size: Int) -> UInt32? { nil }
-    func writePort(_ port: UInt16, size: Int, value: UInt32) -> Bool { false }
-    func cpuid(leaf: UInt32, subleaf: UInt32) -> CPUIDResult { CPUIDResult() }
-    func readMSR(_ index: UInt32) -> UInt64? { nil }
-    func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool { false }
-    func timeStampCounter() -> UInt64 { 0 }
 }

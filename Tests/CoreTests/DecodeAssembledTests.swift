@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
 import Glibc
+import TestRandom
 import Testing
 
 /// Instructions are made here, encoded by GNU as, and must be decoded to what they were made of.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
 import Glibc
+import TestRandom
 import Testing
 
 /// Random bytes: where objdump sees a MOV between memory and a register, so must the decoder, and nowhere else.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
 import Glibc
+import TestRandom
 import Testing
 
 /// What assemblers don't write.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
+import TestRandom
 
 /// Names of registers by width, in the processor's order.
 enum RegisterNames {

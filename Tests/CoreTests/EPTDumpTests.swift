@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
 import CoreTestSupport
+import TestRandom
 import Testing
 
 /// The tree read out record by record.

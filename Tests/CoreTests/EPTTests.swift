@@ -2,6 +2,7 @@
 import CLikexCore
 import CoreTestSupport
 import Glibc
+import TestRandom
 import Testing
 
 @Suite struct EPTTests {

@@ -2,6 +2,7 @@
 import CLikexCore
 import CoreTestSupport
 import Glibc
+import TestRandom
 import Testing
 
 /// Everything at random: slots come, go and move, the host takes pages, vCPUs read, write and change CPUs, races strike. After each step an

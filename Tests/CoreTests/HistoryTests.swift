@@ -2,6 +2,7 @@
 import CLikexCore
 import CoreTestSupport
 import Glibc
+import TestRandom
 import Testing
 
 /// Each state of the page tables on the way is one that a processor may meet: `RecordedWorld` judges every single

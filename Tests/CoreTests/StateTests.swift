@@ -2,6 +2,7 @@
 import CLikexCore
 import CoreTestSupport
 import Glibc
+import TestRandom
 import Testing
 
 /// KVM_GET/SET_REGS, KVM_GET/SET_SREGS, KVM_TRANSLATE.

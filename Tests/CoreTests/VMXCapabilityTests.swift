@@ -2,6 +2,7 @@
 import CLikexCore
 import CoreTestSupport
 import Glibc
+import TestRandom
 import Testing
 
 /// Which controls a VMCS gets on a processor.

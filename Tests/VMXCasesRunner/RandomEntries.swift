@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import KVMABI
+import TestRandom
 import VMXCases
 import VMXSim
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Glibc
 import KVMABI
+import TestRandom
 import VMXCases
 import VMXSim
 

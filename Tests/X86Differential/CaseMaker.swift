@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import TestRandom
 import X86
 
 /// Makes cases of one mode with the interpreter at hand: in a sequence each instruction is made for the state that it will find,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import TestRandom
 #if canImport(CUnicorn)
 
     /// Makes cases, runs them on the interpreter and on Unicorn, and counts and tells what comes of it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import TestRandom
 import X86
 
 extension Generator {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import TestRandom
 import X86
 
 /// Fills in start states and instruction forms at random. An instruction is made for the registers it will find, so that most

@@ -2,7 +2,7 @@
 import X86
 
 /// A case's memory: data that may be read and written, code that may be read and executed, a refusal of everything else.
-@safe final class StrictMemory: Bus {
+@safe final class StrictMemory: MemoryBus {
     private let bytes: UnsafeMutableRawBufferPointer
 
     init() {
@@ -27,14 +27,6 @@ import X86
         guard allowed.rawValue >> UInt16(request.access.rawValue) & 1 != 0 else { return .refused }
         return unsafe .memory(host: base + page, allowed: allowed)
     }
-    func readDevice(_ physical: UInt64, size: Int) -> UInt64? { nil }
-    func writeDevice(_ physical: UInt64, size: Int, value: UInt64) -> Bool { false }
-    func readPort(_ port: UInt16, size: Int) -> UInt32? { nil }
-    func writePort(_ port: UInt16, size: Int, value: UInt32) -> Bool { false }
-    func cpuid(leaf: UInt32, subleaf: UInt32) -> CPUIDResult { CPUIDResult() }
-    func readMSR(_ index: UInt32) -> UInt64? { nil }
-    func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool { false }
-    func timeStampCounter() -> UInt64 { 0 }
 
     /// Replaces the bytes from an address on.
     func set(_ new: [UInt8], at address: Int) {

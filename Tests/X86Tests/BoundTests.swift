@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Testing
 import X86
+import X86Differential
 
 /// BOUND: signed, both bounds included (SDM vol. 2).
 @Suite struct BoundTests {

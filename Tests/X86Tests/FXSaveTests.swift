@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Testing
 import X86
+import X86Differential
 
 /// FXSAVE and FXRSTOR (SDM vol. 1, 10.5).
 @Suite struct FXSaveTests {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import X86
+import X86Differential
 
 /// A processor with a little RAM, for tests of single instructions.
 struct Guest: ~Copyable {
@@ -10,7 +11,7 @@ struct Guest: ~Copyable {
     let memory = FlatMemory(size: 1 << 20)
     var processor: Processor
 
-    init(_ mode: Mode, _ code: [UInt8] = []) {
+    init(_ mode: CaseMode, _ code: [UInt8] = []) {
         processor = Processor(bus: memory)
         mode.prepare(&processor)
         memory.write(code, at: Guest.code)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Testing
 import X86
+import X86Differential
 
 /// What the SDM says where Unicorn 2.0.1 does otherwise: one test for each entry of Tests/X86Differential/KnownDifferences.swift
 /// about instructions and their results; those about faults are in `UnicornFaultTests`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Testing
 import X86
+import X86Differential
 
 /// Checks that Unicorn 2.0.1 doesn't make, and what it leaves behind where an instruction faults: a fault leaves the state as it
 /// was before (SDM vol. 3, 6.6). See `UnicornErrorTests`.

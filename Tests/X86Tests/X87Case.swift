@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CX87
+import TestRandom
 import Testing
 import X86
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CX87
+import TestRandom
 import Testing
 import X86
+import X86Differential
 
 /// Every x87 instruction on random states, compared with the processor that runs the tests: registers, all flags and exceptions, memory.
 @Suite(.serialized, .enabled(if: cx87_available(), "needs an AMD processor")) struct X87HostTests {

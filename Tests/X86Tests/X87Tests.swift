@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Testing
 import X86
+import X86Differential
 
 /// What of the x87 isn't arithmetic: when exceptions are raised, the last instruction's place, the formats of its environment.
 @Suite struct X87Tests {
@@ -89,7 +90,7 @@ import X86
 
     /// FNSTENV's fields after FLD m32 at 0x1000 from 0x4010, by mode and operand size.
     @Test func environments() {
-        func fields(_ mode: Mode, _ code: [UInt8], _ size: Int) -> [UInt64] {
+        func fields(_ mode: CaseMode, _ code: [UInt8], _ size: Int) -> [UInt64] {
             var guest = Guest(mode, code)
             #expect(guest.execute(2) == .retired)
             #expect(guest.processor.vectors.controlWord == 0x37F)
@@ -109,8 +110,8 @@ import X86
                 == [0xFFFF_037F, 0xFFFF_3800, 0xFFFF_0000 | tags, 0xFFFF_1000, 0x144, 0xFFFF_4010, 0])
     }
 
-    @Test(arguments: Mode.allCases, [[], [0x66]] as [[UInt8]])
-    func whatIsSavedIsRestored(_ mode: Mode, _ prefix: [UInt8]) {
+    @Test(arguments: CaseMode.allCases, [[], [0x66]] as [[UInt8]])
+    func whatIsSavedIsRestored(_ mode: CaseMode, _ prefix: [UInt8]) {
         let operand: UInt8 = mode == .bits16 ? 4 : 6
         var guest = Guest(mode, prefix + [0xDD, 0x30 | operand] + prefix + [0xDD, 0x20 | operand])
         guest.processor.vectors.controlWord = 0xC7F

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 
-/// SplitMix64: small, fast, and the same everywhere for one seed.
+/// SplitMix64: the same numbers everywhere for one seed, so that a failure is one that can be looked at again.
 package struct Random: RandomNumberGenerator {
     private var state: UInt64
     package init(seed: UInt64) { state = seed }
@@ -13,6 +13,9 @@ package struct Random: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 
+    package mutating func below<Number: FixedWidthInteger>(_ limit: Number) -> Number { Number.random(in: 0..<limit, using: &self) }
+    /// True once in `n` times.
+    package mutating func oneIn(_ n: Int) -> Bool { below(n) == 0 }
     package mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
     package mutating func pick<T>(_ list: [T]) -> T { list[Int.random(in: 0..<list.count, using: &self)] }
     package mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: next()) }

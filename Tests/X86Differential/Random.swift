@@ -1,1 +1,0 @@
-../X86Tests/Random.swift
