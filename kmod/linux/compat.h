@@ -25,6 +25,10 @@
 /* emergency.c */
 #define LKX_STOCK_TAKES_SLOT_AT_LOAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
 
+/* Between the two, grace periods are waited for by asking the CPUs instead of watching them. Exported, but declared only in kernel/rcu/rcu.h. */
+void rcu_expedite_gp(void);
+void rcu_unexpedite_gp(void);
+
 /* A guest ran here: user space needs an IBPB before it runs again (VMSCAPE). */
 static inline void lkx_note_guest_ran(void)
 {

@@ -3,8 +3,11 @@
  * VMX operation and a crashing kernel: INIT, by which a crash or kexec stops CPUs, is blocked in VMX operation, so each CPU
  * has to leave it first. The kernel has one slot for who does that, and warns of a second user.
  *
- * Linux 6.12's own KVM takes the slot while it has VMs, as we do; VMX is never both's. On 6.1 it takes the slot when
- * it is loaded; what it does there (VMXOFF if CR4.VMXE is set) serves us as well, so we keep off while it is there.
+ * Giving the slot back waits for an RCU grace period, inside the kernel's function: not something to do when a VM goes. So we hold the slot from
+ * load to unload, VMs or not (leave_vmx does nothing on a CPU that is not in VMX operation), as long as stock KVM is not loaded.
+ *
+ * When it is: Linux 6.1's takes the slot for good; what it does there (VMXOFF if CR4.VMXE is set) serves us as well, so we keep off. 6.12's has
+ * it while it has VMs, unless told otherwise. VMX is never both's, so we have it while we have VMs; the last one's end waits, expedited.
  */
 #include "compat.h"
 #include "vmx_cpu.h"
@@ -12,10 +15,12 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/rcupdate.h>
 #include <asm/reboot.h>
 #include <asm/tlbflush.h>
 
 static DEFINE_MUTEX(lock);
+static bool loaded;  /* between lkx_emergency_init and lkx_emergency_exit; lock */
 static bool wanted;  /* we are in VMX operation; lock */
 static bool held;    /* the slot is ours; lock */
 static bool stock;   /* stock KVM has it, or is about to; lock */
@@ -33,14 +38,18 @@ static void leave_vmx(void)
 /* lock */
 static void settle(void)
 {
-	bool hold = wanted && !stock;
+	bool hold = loaded && (!stock || (wanted && !LKX_STOCK_TAKES_SLOT_AT_LOAD));
 
 	if (hold == held)
 		return;
-	if (hold)
+	if (hold) {
 		cpu_emergency_register_virt_callback(leave_vmx);
-	else
+	} else {
+		/* It may be a VM's last close that waits for this: microseconds instead of scheduler ticks. */
+		rcu_expedite_gp();
 		cpu_emergency_unregister_virt_callback(leave_vmx);
+		rcu_unexpedite_gp();
+	}
 	held = hold;
 }
 
@@ -82,18 +91,23 @@ void lkx_emergency_init(void)
 {
 	struct kobject *kvm_intel;
 
-	if (!LKX_STOCK_TAKES_SLOT_AT_LOAD)
-		return;
 	register_module_notifier(&module_notifier);
 	kvm_intel = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, "kvm_intel");
-	if (kvm_intel) {
+	mutex_lock(&lock);
+	if (kvm_intel)
+		stock = true;
+	loaded = true;
+	settle();
+	mutex_unlock(&lock);
+	if (kvm_intel)
 		kobject_put(kvm_intel);
-		set_stock(true);
-	}
 }
 
 void lkx_emergency_exit(void)
 {
-	if (LKX_STOCK_TAKES_SLOT_AT_LOAD)
-		unregister_module_notifier(&module_notifier);
+	unregister_module_notifier(&module_notifier);
+	mutex_lock(&lock);
+	loaded = false;
+	settle();
+	mutex_unlock(&lock);
 }

@@ -29,9 +29,10 @@ extern struct lkx_vmx_caps lkx_caps;
 int lkx_vmx_init(void);
 void lkx_vmx_exit(void);
 
-/* emergency.c: a crashing kernel takes the CPUs out of VMX operation while this is set. */
+/* emergency.c: a crashing kernel takes the CPUs out of VMX operation. */
 void lkx_emergency_init(void);
 void lkx_emergency_exit(void);
+/* They are in it, or are not any more. Waits for nothing, but where stock KVM is loaded (6.12). */
 void lkx_emergency_set(bool in_vmx_operation);
 
 /* A VM comes or goes. The first brings all CPUs into VMX operation: 0; -EBUSY when another hypervisor has it; -EIO. */
