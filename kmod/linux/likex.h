@@ -22,14 +22,14 @@
 struct lkx_mm;
 struct lkx_system;
 
-/* [I] immutable after creation  [L] lock  [M] the lkx_mm's lock  [a] atomic or published with release/acquire */
+/* [I] immutable after creation  [L] lock  [a] atomic or published with release/acquire */
 struct linux_vm {
 	struct lkx_vm core;
 	refcount_t users;               /* [a] VM fd, each vCPU fd, the system fd that made it */
 	struct mutex lock;              /* slots, vCPU creation, VM-wide settings */
 	struct mm_struct *mm;           /* [I] the address space its slots are in; held by mmgrab */
 	struct lkx_mm *watcher;         /* [I] the mmu_notifier of mm, shared by its VMs */
-	struct list_head watcher_link;  /* [M] */
+	struct list_head ranges;        /* [L] where its slots are in mm: lkx_range.link */
 	struct linux_vcpu *vcpu[LIKEX_MAX_VCPUS]; /* [a] the first `vcpus`, in order of creation */
 	u32 vcpus;                      /* [L], read with acquire */
 	struct lkx_system *system;      /* [I] the open of the device that made it */
@@ -62,7 +62,6 @@ struct linux_vcpu {
 	struct fpu_guest fpu;
 	bool sigset_active;
 	sigset_t sigset;
-	struct rcu_head rcu;            /* an mmu_notifier under way may look at it until a grace period after the end */
 };
 
 static inline struct linux_vm *linux_vm(struct lkx_vm *vm)
@@ -82,8 +81,10 @@ void lkx_run_init(void);
 
 /* Begins to watch vm->mm (current->mm). 0 or -errno. */
 int lkx_mm_watch(struct linux_vm *vm);
-/* Ends it. Never waits; afterwards no notifier touches vm once a grace period has passed (vm is freed by RCU). */
+/* Ends it. Waits at most for a notifier that is zapping; afterwards none touches vm, whatever slots it has. */
 void lkx_mm_unwatch(struct linux_vm *vm);
+/* lkx_memslot_apply for a region that lkx_memslot_check has passed, with the notifiers told. vm->lock. 0 or -ENOMEM. */
+int lkx_mm_apply_slot(struct linux_vm *vm, const struct kvm_userspace_memory_region *region);
 /* Module exit: waits for the last freed watcher. */
 void lkx_mm_exit(void);
 

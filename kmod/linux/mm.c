@@ -7,20 +7,22 @@
  *
  *     fault:   F1 read sequence       F2 take the page from the VMM's page tables
  *              F3 under ept.lock: retry if an invalidation that covers the address is in progress, or the sequence has changed; else map
- *     host:    H1 in_progress++ and range, under lkx_mm.lock      H2 for each VM, under its ept.lock: zap; then flush
+ *     host:    H1 in_progress++ and range, under lkx_mm.lock      H2 for each VM with a slot there, under its ept.lock: zap; then flush
  *              H3 change the page tables, free the page           H4 sequence++, then in_progress--
  *
  * F3 and H2 are ordered by ept.lock. F3 first: H2 takes away what F3 mapped. H2 first: F3 sees H1. It then either sees the invalidation
  * in progress and retries, or sees in_progress of after H4 and therefore, reading it second, the sequence of after H4. Is that the sequence that
  * F1 read? Then F1 and F2 came after H4, hence after H3, and the page is the new one. Otherwise F3 retries.
  *
- * All of it is state of the address space and not of a VM, so that a VM may come in the middle. lkx_mm_watch puts it on the list under
- * lkx_mm.lock. Before H1: H2's walk of the list, which comes after, finds it. After H1: its faults, which come after, see H1. The walk may miss
- * it, but then there is nothing in it to zap. (A process cannot even register between H1 and H4 of its first VM: the kernel excludes that.)
+ * All of it is state of the address space and not of a VM, so that VMs and slots may come in the middle. H2 finds the VMs by a tree of the slots'
+ * host ranges, under ranges_lock: what the host does elsewhere costs the same however many VMs there are. A new slot's range is in the tree
+ * before the slot can be seen. Did it get there before H2? Then H2 finds it. After H2? Then its faults, which come after, see H1; H2 misses it, but
+ * there was nothing in it to zap. (A process cannot even register between H1 and H4 of its first VM: the kernel excludes that.) A deleted
+ * slot's range leaves the tree when nothing of it is mapped any more.
  */
 #include "likex.h"
 #include "mm.h"
-#include <linux/rculist.h>
+#include <linux/slab.h>
 
 static struct lkx_mm *to_mm(struct mmu_notifier *notifier)
 {
@@ -40,15 +42,23 @@ static void begin_invalidate(struct lkx_mm *w, unsigned long start, unsigned lon
 	spin_unlock(&w->lock);
 }
 
-/* H2. Does not sleep: good for ranges that may not block, too. */
+/* H2. Does not sleep: good for ranges that may not block, too. Under ranges_lock no VM that it finds can end. */
 static void invalidate_vms(struct lkx_mm *w, unsigned long start, unsigned long end)
 {
-	struct linux_vm *vm;
+	struct interval_tree_node *node;
+	struct linux_vm *done = NULL;
 
-	rcu_read_lock();
-	list_for_each_entry_rcu(vm, &w->vms, watcher_link)
-		lkx_mmu_invalidate(&vm->core, start, end);
-	rcu_read_unlock();
+	read_lock(&w->ranges_lock);
+	for (node = interval_tree_iter_first(&w->ranges, start, end - 1); node;
+	     node = interval_tree_iter_next(node, start, end - 1)) {
+		struct linux_vm *vm = container_of(node, struct lkx_range, node)->vm;
+
+		/* It takes care of all its slots at once, and they are mostly neighbours. */
+		if (vm != done)
+			lkx_mmu_invalidate(&vm->core, start, end);
+		done = vm;
+	}
+	read_unlock(&w->ranges_lock);
 }
 
 static int invalidate_range_start(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
@@ -90,7 +100,8 @@ static struct mmu_notifier *alloc_notifier(struct mm_struct *mm)
 	if (!w)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&w->lock);
-	INIT_LIST_HEAD(&w->vms);
+	rwlock_init(&w->ranges_lock);
+	w->ranges = RB_ROOT_CACHED;
 	return &w->notifier;
 }
 
@@ -111,27 +122,85 @@ int lkx_mm_watch(struct linux_vm *vm)
 {
 	/* Takes mmap_lock for writing, once for each VM. */
 	struct mmu_notifier *notifier = mmu_notifier_get(&notifier_ops, vm->mm);
-	struct lkx_mm *w;
 
 	if (IS_ERR(notifier))
 		return PTR_ERR(notifier);
-	w = to_mm(notifier);
-	vm->watcher = w;
-	spin_lock(&w->lock);
-	list_add_rcu(&vm->watcher_link, &w->vms);
-	spin_unlock(&w->lock);
+	vm->watcher = to_mm(notifier);
+	INIT_LIST_HEAD(&vm->ranges);
 	return 0;
 }
 
 void lkx_mm_unwatch(struct linux_vm *vm)
 {
 	struct lkx_mm *w = vm->watcher;
+	struct lkx_range *range, *next;
 
-	spin_lock(&w->lock);
-	list_del_rcu(&vm->watcher_link);
-	spin_unlock(&w->lock);
+	write_lock(&w->ranges_lock);
+	list_for_each_entry(range, &vm->ranges, link)
+		interval_tree_remove(&range->node, &w->ranges);
+	write_unlock(&w->ranges_lock);
+	list_for_each_entry_safe(range, next, &vm->ranges, link)
+		kfree(range);
 	/* The last one's is freed after a grace period that nobody waits for but lkx_mm_exit. */
 	mmu_notifier_put(&w->notifier);
+}
+
+/* vm->lock. NULL: the slot has none. */
+static struct lkx_range *range_of(struct linux_vm *vm, u32 slot)
+{
+	struct lkx_range *range;
+
+	list_for_each_entry(range, &vm->ranges, link)
+		if (range->slot == slot)
+			return range;
+	return NULL;
+}
+
+static int watch_range(struct linux_vm *vm, u32 slot, u64 hva, u64 size)
+{
+	struct lkx_range *range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
+	struct lkx_mm *w = vm->watcher;
+
+	if (!range)
+		return -ENOMEM;
+	range->node.start = hva;
+	range->node.last = hva + size - 1;
+	range->vm = vm;
+	range->slot = slot;
+	list_add(&range->link, &vm->ranges);
+	write_lock(&w->ranges_lock);
+	interval_tree_insert(&range->node, &w->ranges);
+	write_unlock(&w->ranges_lock);
+	return 0;
+}
+
+static void unwatch_range(struct linux_vm *vm, struct lkx_range *range)
+{
+	struct lkx_mm *w = vm->watcher;
+
+	write_lock(&w->ranges_lock);
+	interval_tree_remove(&range->node, &w->ranges);
+	write_unlock(&w->ranges_lock);
+	list_del(&range->link);
+	kfree(range);
+}
+
+int lkx_mm_apply_slot(struct linux_vm *vm, const struct kvm_userspace_memory_region *region)
+{
+	struct lkx_range *old = range_of(vm, region->slot);
+	int r;
+
+	/* A slot that moves keeps its host range. */
+	if (region->memory_size && !old) {
+		r = watch_range(vm, region->slot, region->userspace_addr, region->memory_size);
+		if (r)
+			return r;
+	}
+	r = lkx_memslot_apply(&vm->core, region);
+	/* Gone with the slot, or as if it had never come. */
+	if (r ? !old : !region->memory_size)
+		unwatch_range(vm, range_of(vm, region->slot));
+	return r;
 }
 
 void lkx_mm_exit(void)

@@ -35,7 +35,7 @@ void lkx_vcpu_free(struct linux_vcpu *lv)
 	for (i = 0; i < LIKEX_RUN_PAGES; i++)
 		if (lv->run_page[i])
 			put_page(lv->run_page[i]);
-	kfree_rcu(lv, rcu);
+	kfree(lv);
 }
 
 static struct linux_vcpu *vcpu_alloc(struct linux_vm *vm, u32 id)

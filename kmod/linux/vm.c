@@ -20,10 +20,7 @@ static void destroy(struct linux_vm *vm)
 	u32 i;
 
 	lkx_debugfs_remove(vm);
-	/*
-	 * No notifier begins on it from here. One under way may still look at the vCPUs, to kick those in guest mode (none is), and at
-	 * tables, which it finds emptied: VM and vCPUs go only when it is done, by RCU.
-	 */
+	/* No notifier looks at it from here. debugfs may, at its tables: it finds them emptied, and the VM itself goes by RCU. */
 	lkx_mm_unwatch(vm);
 	for (i = 0; i < vm->vcpus; i++)
 		lkx_vcpu_free(vm->vcpu[i]);
@@ -63,7 +60,7 @@ static long set_memory_region(struct linux_vm *vm, void __user *user)
 	mutex_lock(&vm->lock);
 	r = lkx_memslot_check(&vm->core, &region);
 	if (!r)
-		r = lkx_memslot_apply(&vm->core, &region);
+		r = lkx_mm_apply_slot(vm, &region);
 	mutex_unlock(&vm->lock);
 	return r;
 }

@@ -98,10 +98,50 @@ static const char *aliased(struct check *c, const char *device)
 	return NULL;
 }
 
+// Three VMs, the first and the last over the same memory, the one between them over other: each hears of its own memory's changes, also after its
+// slot has moved or was made anew, and after another VM with that memory has gone.
+static const char *shared(struct check *c, const char *device)
+{
+	struct subject first, other, last;
+
+	subject_open(&first, device, NULL);
+	subject_open(&other, device, NULL);
+	subject_open(&last, device, first.tested);
+	CHECK_DONE(c, guest_store(&first, GPA(0), 1));
+	CHECK_DONE(c, guest_store(&other, GPA(0), 2));
+	CHECK_VALUE(c, guest_load(&last, GPA(0)), 1);
+	madvise(first.tested, PAGE, MADV_DONTNEED);
+	CHECK_VALUE(c, guest_load(&first, GPA(0)), 0);
+	CHECK_VALUE(c, guest_load(&last, GPA(0)), 0);
+	CHECK_VALUE(c, guest_load(&other, GPA(0)), 2);
+
+	machine_add_memory(&first.m, TESTED_SLOT, MOVED_BASE, TESTED_SIZE, 0, first.tested);
+	machine_add_memory(&last.m, TESTED_SLOT, TESTED_BASE, 0, 0, last.tested);
+	machine_add_memory(&last.m, TESTED_SLOT, TESTED_BASE, TESTED_SIZE, 0, last.tested);
+	CHECK_DONE(c, guest_store(&last, GPA(0), 3));
+	CHECK_VALUE(c, guest_load(&first, MOVED_BASE), 3);
+	madvise(first.tested, PAGE, MADV_DONTNEED);
+	CHECK_VALUE(c, guest_load(&first, MOVED_BASE), 0);
+	CHECK_VALUE(c, guest_load(&last, GPA(0)), 0);
+
+	CHECK_DONE(c, guest_store(&last, GPA(0), 4));
+	subject_close(&first);
+	madvise(last.tested, PAGE, MADV_DONTNEED);
+	CHECK_VALUE(c, guest_load(&last, GPA(0)), 0);
+	munmap(last.tested, PAGE);
+	CHECK_EFAULT(c, guest_load(&last, GPA(0)));
+	subject_close(&last);
+	madvise(other.tested, PAGE, MADV_DONTNEED);
+	CHECK_VALUE(c, guest_load(&other, GPA(0)), 0);
+	subject_close(&other);
+	return NULL;
+}
+
 const struct test_case slot_cases[] = {
 	{ "slot deleted", deleted },
 	{ "slot moved", moved },
 	{ "slot made read-only", made_readonly },
 	{ "one memory in two slots", aliased },
+	{ "one memory in two VMs", shared },
 	{ NULL, NULL },
 };
