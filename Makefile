@@ -9,7 +9,7 @@ LAB := test_misc/lab
 lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 lab_option = $(if $($(2)),--$(1) '$($(2))')
 
-.PHONY: help setup build likex programs kmod sparse lab run test differential bench-sim fuzz mutations coverage sanitize clean distclean
+.PHONY: help setup build likex programs kmod sparse lab run test bench differential bench-sim fuzz mutations coverage sanitize clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,10 @@ coverage: setup programs ## lines of kmod/core that the tests reach, by file; le
 
 sanitize: setup programs ## all tests of Swift with the address and undefined-behaviour sanitizers
 	@test_misc/core/sanitize
+
+bench: setup programs likex ## LiKeX beside stock KVM in the emulated machine: a table, JSON and a picture in build/bench; KERNEL=6.12 for one
+	@for kernel in $(or $(KERNEL),6.1 6.12); do $(LAB)/kmod build $$kernel || exit; done
+	@test_misc/bench/bench $(if $(KERNEL),--kernel $(KERNEL)) $(call lab_option,memory,MEMORY) $(call lab_option,timeout,TIMEOUT)
 
 bench-sim: setup programs kmod likex ## emulated instructions a second: X86, Unicorn, the lab's emulator; JSON=1
 	@swift build -c release --product x86-bench >&2

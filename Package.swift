@@ -50,11 +50,14 @@ let package = Package(
         .target(
             name: "TestMachine", dependencies: ["CKVMABI", "Emulation", "KVM", "KVMABI"], swiftSettings: strict),
         // Page tables and exits over time, as text and as SVG pictures.
-        .target(name: "Pictures", dependencies: ["TestMachine", "KVM", "KVMABI"], swiftSettings: strict),
+        .target(name: "Pictures", dependencies: ["Bench", "TestMachine", "KVM", "KVMABI"], swiftSettings: strict),
+        // What a device costs, measured.
+        .target(
+            name: "Bench", dependencies: ["CKVMABI", "KVM", "TestMachine"], swiftSettings: strict),
         .executableTarget(
             name: "likex",
             dependencies: [
-                "TestMachine", "KVM", "KVMABI", "Simulator", "Pictures",
+                "Bench", "TestMachine", "KVM", "KVMABI", "Simulator", "Pictures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
@@ -105,7 +108,8 @@ let package = Package(
             name: "EmulationTests", dependencies: ["CKVMABI", "Emulation", "KVM", "Simulator"], swiftSettings: strict),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "KVMABI", "CKVMABI"], swiftSettings: strict),
         .testTarget(name: "TestMachineTests", dependencies: ["TestMachine", "KVM", "CKVMABI"], swiftSettings: strict),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "KVM", "TestMachine"], swiftSettings: strict),
+        .testTarget(name: "PicturesTests", dependencies: ["Bench", "Pictures", "KVM", "TestMachine"], swiftSettings: strict),
+        .testTarget(name: "BenchTests", dependencies: ["Bench", "CKVMABI", "KVM", "Simulator", "TestMachine"], swiftSettings: strict),
         .testTarget(name: "likexTests", dependencies: ["likex", "KVM", "TestMachine"], swiftSettings: strict),
         .target(name: "CX87", path: "Tests/CX87"),
         .testTarget(

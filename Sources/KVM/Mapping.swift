@@ -16,11 +16,21 @@
         self.count = count
     }
 
-    /// Maps zeroed memory that nobody else sees. mmap(2)
-    init(anonymous count: Int, about: String) throws(KVMError) {
+    /// Maps zeroed memory that nobody else sees, at a multiple of `alignment`, a power of two from 4096 on. mmap(2)
+    init(anonymous count: Int, alignment: Int = 4096, about: String) throws(KVMError) {
+        precondition(alignment >= 4096 && alignment & (alignment - 1) == 0, "an alignment of \(alignment)")
         kernel = HostKernel.shared
-        switch unsafe Syscalls.map(nil, count) {
-        case .success(let base): unsafe self.base = base
+        // What is before and behind it goes at once.
+        let spare = alignment - 4096
+        switch unsafe Syscalls.map(nil, count + spare) {
+        case .success(let start):
+            let before = -Int(bitPattern: start) & (alignment - 1)
+            let base = unsafe start + before
+            // The system ends a mapping at the end of a page.
+            let length = (count + 4095) & ~4095
+            if before > 0 { unsafe Syscalls.unmap(start, before) }
+            if spare > before { unsafe Syscalls.unmap(base + length, spare - before) }
+            unsafe self.base = base
         case .failure(let errno):
             throw KVMError(
                 operation: "mmap \(about)", errno: errno,

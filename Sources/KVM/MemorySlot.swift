@@ -15,11 +15,15 @@ public final class MemorySlot {
     public var last: GuestAddress { GuestAddress(base.rawValue &+ UInt64(count) &- 1) }
 
     /// Maps `count` zeroed bytes for a slot; the device doesn't know of it before `VirtualMachine.add`.
-    public init(slot: UInt32, base: GuestAddress, count: Int, isReadOnly: Bool = false) throws(KVMError) {
+    ///
+    /// - Parameter alignment: of the address in this process: a power of two from 4096 on.
+    public init(
+        slot: UInt32, base: GuestAddress, count: Int, alignment: Int = 4096, isReadOnly: Bool = false
+    ) throws(KVMError) {
         self.slot = slot
         self.base = base
         self.isReadOnly = isReadOnly
-        mapping = try Mapping(anonymous: count, about: "memory of slot \(slot)")
+        mapping = try Mapping(anonymous: count, alignment: alignment, about: "memory of slot \(slot)")
     }
 
     /// Whether `length` bytes from an address on are all in the slot.
@@ -31,6 +35,24 @@ public final class MemorySlot {
 
     public func fill(_ byte: UInt8) {
         unsafe UnsafeMutableRawBufferPointer(start: mapping.base, count: count).update(repeating: byte)
+    }
+
+    /// How large the host's pages should be that the memory is made of.
+    public enum PageSize: Sendable {
+        case small
+        case large
+    }
+
+    /// Asks the host for pages of a size, where it has none yet; it may have no large ones. madvise(2), MADV_HUGEPAGE, MADV_NOHUGEPAGE
+    public func prefer(_ size: PageSize) {
+        Syscalls.preferLargePages(size == .large, host.rawValue, count)
+    }
+
+    /// Makes every page present in this process by storing 0 to its first byte.
+    public func populate() {
+        for page in stride(from: 0, to: count, by: 4096) {
+            unsafe (mapping.base + page).storeBytes(of: 0, as: UInt8.self)
+        }
     }
 
     /// Writes bytes at a guest address: false, and nothing written, where they don't all fit in the slot.

@@ -39,6 +39,13 @@ enum Syscalls {
 
     @unsafe static func unmap(_ address: UnsafeMutableRawPointer, _ length: Int) { _ = unsafe munmap(address, length) }
 
+    /// madvise(2): a wish, which may come to nothing.
+    static func preferLargePages(_ large: Bool, _ address: UInt64, _ length: Int) {
+        let start = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address))
+        // MADV_HUGEPAGE and MADV_NOHUGEPAGE of <asm-generic/mman-common.h>.
+        _ = unsafe madvise(start, length, large ? 14 : 15)
+    }
+
     @unsafe static func armKick(
         _ milliseconds: UInt64, _ flag: UnsafeMutablePointer<UInt8>
     ) -> Result<OpaquePointer, Errno> {

@@ -30,6 +30,13 @@ public struct System: ~Copyable {
         self.file = file
     }
 
+    /// The least that a call on the device costs, in ticks of the TSC: one that only answers a constant. KVM_GET_API_VERSION
+    public func timedNothing() throws(KVMError) -> UInt64 {
+        let (result, ticks) = file.kernel.run(file.descriptor, Ioctl.getApiVersion.request)
+        if case .failure(let errno) = result { throw KVMError(.getApiVersion, errno) }
+        return ticks
+    }
+
     /// What the device says of a capability: 0 when it doesn't have it. KVM_CHECK_EXTENSION
     public func check(_ capability: Capability) throws(KVMError) -> Int {
         try file.call(.checkExtension, UInt(capability.number))

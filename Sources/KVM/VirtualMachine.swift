@@ -37,6 +37,14 @@ public struct VirtualMachine: ~Copyable {
         slots.append(slot)
     }
 
+    /// Takes a slot away from the guest; its memory goes with its last user. KVM_SET_USER_MEMORY_REGION with a size of 0
+    public mutating func remove(_ slot: MemorySlot) throws(KVMError) {
+        var region = kvm_userspace_memory_region()
+        region.slot = slot.slot
+        try file.call(.setUserMemoryRegion, &region)
+        slots.removeAll { $0 === slot }
+    }
+
     /// Where a kernel without unrestricted guest keeps three pages of its own. KVM_SET_TSS_ADDR
     public func setTSSAddress(_ address: GuestAddress) throws(KVMError) {
         try file.call(.setTssAddr, UInt(address.rawValue))

@@ -20,8 +20,10 @@ struct DeviceOptions: ParsableArguments {
     func open() throws(MachineError) -> System { try Self.open(choose()) }
 
     /// The device's path; says in one line which it is where that wasn't asked for.
-    func choose() -> String {
-        if let device { return device }
+    func choose() -> String { device ?? Self.found() }
+
+    /// The device that there is; says in one line which it is.
+    static func found() -> String {
         let path = [Devices.likex, Devices.stock].first(where: Console.exists) ?? Devices.simulated
         let why =
             switch path {

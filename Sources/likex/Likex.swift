@@ -16,6 +16,7 @@ struct Likex: ParsableCommand {
               likex compare build/guests/*.bin          every guest on /dev/kvm and /dev/rust_kvm
               likex ept build/guests/mmio.bin           the page tables that the guest left, as a tree
               likex trace build/guests/mmio.bin         every exit over time
+              likex bench --device sim                  what exits, faults and a VM's life cost
 
             EXIT STATUS:
               0  all is well
@@ -24,7 +25,7 @@ struct Likex: ParsableCommand {
               3  a device can't be opened, or refused a call
             """,
         version: "0.1.0",
-        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Ept.self, Trace.self])
+        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Ept.self, Trace.self, BenchCommand.self])
 
     static func main() {
         do {

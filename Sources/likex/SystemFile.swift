@@ -57,6 +57,21 @@ enum SystemFile {
     /// rmdir(2)
     static func removeDirectory(_ path: String) { _ = unsafe rmdir(path) }
 
+    /// Lets this process have so many files open, as far as it may. setrlimit(2)
+    static func raiseFileLimit(to count: Int) {
+        var limit = rlimit()
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard unsafe getrlimit(files, &limit) == 0, limit.rlim_cur < rlim_t(count) else { return }
+        limit.rlim_cur = rlim_t(count)
+        limit.rlim_max = max(limit.rlim_max, limit.rlim_cur)
+        if unsafe setrlimit(files, &limit) != 0 {
+            // Only root may raise the upper one.
+            unsafe getrlimit(files, &limit)
+            limit.rlim_cur = limit.rlim_max
+            _ = unsafe setrlimit(files, &limit)
+        }
+    }
+
     /// Of the main thread, too. getpid(2)
     static var processIdentifier: Int32 { getpid() }
 }
