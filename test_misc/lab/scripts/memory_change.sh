@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# Memory changed under a guest: it sees the new contents or the VMM gets EFAULT.
+# Memory changed under a guest: it sees the new contents or the VMM gets EFAULT. And the life of a VM never waits, beside however many others.
 # lab: KERNEL=6.1 CPUS=2
 # lab: KERNEL=6.12 CPUS=1
 set -e
 
 modprobe likex
 memory_change /dev/rust_kvm
+life /dev/rust_kvm
+# With stock KVM's module there, too: the kernel's one slot for leaving VMX in an emergency is then given back with the last VM (6.12).
+modprobe kvm-intel
+life /dev/rust_kvm 1
