@@ -8,14 +8,14 @@ public struct BenchPicture {
     public let text: String
 
     private static let margin = 24.0
-    private static let labels = 330.0
-    private static let plot = 560.0
+    private static let labels = 440.0
+    private static let plot = 480.0
     private static let numbers = 150.0
     private static let barHeight = 11.0
     private static let rowGap = 12.0
     private static let top = 118.0
     /// Of the plot's width, a bar of the first device.
-    private static let unit = 0.6
+    private static let unit = 0.7
 
     public init(_ report: BenchReport) {
         var svg = SVG()
