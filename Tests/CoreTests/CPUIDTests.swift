@@ -50,6 +50,19 @@ import Testing
         ]
     }
 
+    /// The last answer is remembered: for the same question only, and not beyond the table it is from.
+    @Test func whatIsAskedAgainIsAnsweredFromThisTable() {
+        #expect(set(table) == 0)
+        for _ in 0..<2 {
+            #expect(answer(4, 1)[0] == 0x122)
+            #expect(answer(4, 1)[0] == 0x122)
+            #expect(answer(4, 0)[0] == 0x121)
+            #expect(answer(2, 0) == [1, 2, 3, 4])
+        }
+        #expect(set([leafEntry(0, [2, 0, 0, 0]), leafEntry(2, [5, 6, 7, 8])]) == 0)
+        #expect(answer(2, 0) == [5, 6, 7, 8])
+    }
+
     @Test func lookUpByLeafAndWhereItMattersBySubLeaf() {
         #expect(set(table) == 0)
         #expect(answer(2, 77) == [1, 2, 3, 4])

@@ -150,6 +150,15 @@ import Testing
         #expect(read == written.union([0x10]))
     }
 
+    /// SYSCALL's MSRs are in the processor only while EFER.SCE is set: whoever switches them has to hear of it.
+    @Test func syscallOnAndOffIsAChangeOfTheProcessorsMSRs() {
+        for (efer, changes) in [(0x1, true), (0x801, false), (0x800, true), (0x0, false)] as [(UInt64, Bool)] {
+            machine.fake.pointee.vcpu.cpu_msrs_changed = false
+            lkx_efer_load(machine.vcpu, efer)
+            #expect(machine.fake.pointee.vcpu.cpu_msrs_changed == changes)
+        }
+    }
+
     @Test func apicBaseChangesAsTheProcessorsDoes() throws {
         var table = kvm_cpuid_entry2()
         table.function = 1

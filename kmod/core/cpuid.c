@@ -94,9 +94,19 @@ static const struct kvm_cpuid_entry2 *beyond_range(struct lkx_vcpu *v, u32 *leaf
 	return find(v, *leaf, index);
 }
 
+/* As find. Guests ask for the same leaf over and over: as a barrier, in loops over sub-leaves, by hypervisor leaves. */
+static const struct kvm_cpuid_entry2 *find_again(struct lkx_vcpu *v, u32 leaf, u32 index)
+{
+	struct lkx_cpuid_last *last = &v->cpuid_last;
+
+	if (!last->entry || last->leaf != leaf || last->index != index)
+		*last = (struct lkx_cpuid_last){ leaf, index, find(v, leaf, index) };
+	return last->entry;
+}
+
 void lkx_cpuid_answer(struct lkx_vcpu *v, u32 leaf, u32 index, u32 out[4])
 {
-	const struct kvm_cpuid_entry2 *e = find(v, leaf, index);
+	const struct kvm_cpuid_entry2 *e = find_again(v, leaf, index);
 
 	if (!e)
 		e = beyond_range(v, &leaf, index);
@@ -160,6 +170,7 @@ int lkx_cpuid_set(struct lkx_vcpu *v, struct kvm_cpuid_entry2 *table, u32 count)
 	}
 	v->cpuid = table;
 	v->cpuid_count = count;
+	v->cpuid_last.entry = NULL;
 	e = find(v, 0x80000008, 0);
 	linear_bits = e ? (e->eax >> 8) & 0xff : 0;
 	if (linear_bits && linear_bits != 48 && linear_bits != 57) {

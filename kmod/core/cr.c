@@ -76,6 +76,9 @@ void lkx_efer_load(struct lkx_vcpu *v, u64 value)
 {
 	u32 entry = v->vm->caps->entry;
 
+	/* SYSCALL's MSRs have to be the guest's only while it may use them. */
+	if ((v->efer ^ value) & EFER_SCE_BIT)
+		v->cpu_msrs_changed = true;
 	v->efer = value;
 	vmcs_write64(v->hw, GUEST_IA32_EFER, value);
 	if (value & EFER_LMA_BIT)
@@ -95,6 +98,7 @@ void lkx_cr4_load(struct lkx_vcpu *v, u64 value)
 	/* MCE stays as the host has it: with it off a machine check in the guest would reset the machine. */
 	u64 host_mce = hw_read_cr4(v->hw) & CR4_MCE;
 
+	v->osxsave = value & CR4_OSXSAVE;
 	vmcs_writen(v->hw, CR4_READ_SHADOW, value);
 	vmcs_writen(v->hw, GUEST_CR4, (value & ~CR4_MCE) | host_mce | v->vm->caps->cr4_fixed0);
 }

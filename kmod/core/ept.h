@@ -108,7 +108,7 @@ void lkx_mmu_invalidate(struct lkx_vm *vm, u64 hva_start, u64 hva_end);
 void lkx_tlb_flush(struct lkx_vm *vm);
 /* Is a flush owed for entries taken away? Called with ept.lock held. */
 bool lkx_tlb_owed(struct lkx_vm *vm);
-/* Before VM entry, interrupts off, v->mode in guest: catches up with flushes since this vCPU last ran here (tlb.c). */
-void lkx_tlb_sync(struct lkx_vcpu *v);
+/* Catches up with flushes since this vCPU last ran here, up to `generation`. See lkx_tlb_sync. */
+void lkx_tlb_catch_up(struct lkx_vcpu *v, u64 generation);
 
 #endif

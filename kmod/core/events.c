@@ -85,10 +85,11 @@ static bool interrupts_allowed(struct lkx_vcpu *v, u32 interruptibility)
 
 bool lkx_ready_for_interrupt(struct lkx_vcpu *v)
 {
-	struct lkx_events *e = &v->events;
+	const struct lkx_events *e = &v->events;
 
-	return !e->exception_pending && !e->exception_injected && !e->interrupt_pending && !e->interrupt_injected &&
-	       !e->nmi_injected && interrupts_allowed(v, vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY));
+	return !(e->exception_pending | e->exception_injected | e->interrupt_pending | e->interrupt_injected |
+		 e->nmi_injected) &&
+	       interrupts_allowed(v, vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY));
 }
 
 static void enter_with(struct lkx_vcpu *v, u32 info, u32 error)
@@ -146,23 +147,12 @@ static void inject_interrupt(struct lkx_vcpu *v)
  * What was interrupted comes first, then exceptions, NMIs, external interrupts; one an entry. What can't go now
  * asks for an exit at the moment it can.
  */
-void lkx_events_inject(struct lkx_vcpu *v)
+void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 {
 	struct lkx_events *e = &v->events;
-	u32 controls = v->proc_controls & ~(CTRL(PROC, INTERRUPT_WINDOW_EXITING) | CTRL(PROC, NMI_WINDOW_EXITING));
-	bool idle = !(e->exception_pending | e->exception_injected | e->nmi_injected | e->nmi_pending |
-		      e->interrupt_injected | e->interrupt_pending | e->entry_info_valid);
-	bool window_asked = plat_read_once(v->run->request_interrupt_window);
+	u32 controls = v->proc_controls & ~LKX_WINDOWS;
+	u32 interruptibility = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY);
 	bool busy = true;
-	u32 interruptibility;
-
-	if (idle) { /* nearly every lap */
-		if (window_asked)
-			controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
-		set_proc_controls(v, controls);
-		return;
-	}
-	interruptibility = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY);
 
 	if (e->exception_pending || e->exception_injected) {
 		inject_exception(v);

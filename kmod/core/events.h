@@ -5,8 +5,21 @@
 
 #include "vcpu.h"
 
+#define LKX_WINDOWS (CTRL(PROC, INTERRUPT_WINDOW_EXITING) | CTRL(PROC, NMI_WINDOW_EXITING))
+
 /* Before VM entry: the one event to deliver goes into the VMCS, windows are asked for where something has to wait. */
-void lkx_events_inject(struct lkx_vcpu *v);
+void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked);
+static inline void lkx_events_inject(struct lkx_vcpu *v)
+{
+	const struct lkx_events *e = &v->events;
+	bool window_asked = plat_read_once(v->run->request_interrupt_window);
+
+	/* Nearly every lap has nothing to deliver, nobody who waits, and no window to take back. */
+	if (unlikely(e->exception_pending | e->exception_injected | e->nmi_injected | e->nmi_pending |
+		     e->interrupt_injected | e->interrupt_pending | e->entry_info_valid | window_asked |
+		     (v->proc_controls & LKX_WINDOWS)))
+		lkx_events_inject_some(v, window_asked);
+}
 /* Entry did not happen after lkx_events_inject. */
 void lkx_events_cancel(struct lkx_vcpu *v);
 /* After a VM exit: what was delivered is gone; what the exit interrupted is to be delivered again. */

@@ -179,5 +179,18 @@ int lkx_exit_dispatch(struct lkx_vcpu *v)
 	/* Bits above the basic reason (enclave, bus lock, ...) are of features that are not enabled. */
 	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
 		return unexpected(v);
+	/* An indirect call is dear where the host defends itself against branch injection: not for the common ones. */
+	switch (reason) {
+	case EXIT_IO_INSTRUCTION:
+		return lkx_exit_io(v);
+	case EXIT_EPT_VIOLATION:
+		return lkx_exit_ept_violation(v);
+	case EXIT_CPUID:
+		return lkx_exit_cpuid(v);
+	case EXIT_HLT:
+		return exit_hlt(v);
+	case EXIT_EXTERNAL_INTERRUPT:
+		return resume(v);
+	}
 	return handlers[reason](v);
 }

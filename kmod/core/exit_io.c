@@ -7,31 +7,45 @@
 #define IO_STRING BIT(4)
 #define IO_PORT(q) ((u16)((q) >> 16))
 
+/* As memcpy, without the call. */
+static void put_data(u8 *to, const u64 *rax, u8 size)
+{
+	if (size == 1)
+		memcpy(to, rax, 1);
+	else if (size == 2)
+		memcpy(to, rax, 2);
+	else
+		memcpy(to, rax, 4);
+}
+
 int lkx_exit_io(struct lkx_vcpu *v)
 {
 	u64 q = v->exit.qualification;
 	struct kvm_run *run = v->run;
+	u16 port;
+	u8 size;
+	bool in;
 
 	if (q & IO_STRING)
 		return lkx_exit_string_io(v);
 
-	v->pio.port = IO_PORT(q);
-	v->pio.size = IO_SIZE(q);
-	v->pio.in = q & IO_IN;
-	v->pio.count = 1;
-	plat_trace_pio(v, v->pio.port, v->pio.size, 1, v->pio.in);
+	port = IO_PORT(q);
+	size = IO_SIZE(q);
+	in = q & IO_IN;
+	v->pio = (struct lkx_pio){ .port = port, .size = size, .in = in, .count = 1 };
+	plat_trace_pio(v, port, size, 1, in);
 
 	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = v->pio.in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = v->pio.size;
-	run->io.port = v->pio.port;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
 	run->io.count = 1;
 	run->io.data_offset = LIKEX_PIO_PAGE * LKX_PAGE_BYTES;
-	if (!v->pio.in)
-		memcpy(v->pio_data, &v->regs.gpr[RAX], v->pio.size);
+	if (!in)
+		put_data(v->pio_data, &v->regs.gpr[RAX], size);
 
 	/* RIP moves when user space comes back: an IN has no value before, and a reset in between must not skip. */
-	v->completion = v->pio.in ? LKX_COMPLETE_IN : LKX_COMPLETE_SKIP;
+	v->completion = in ? LKX_COMPLETE_IN : LKX_COMPLETE_SKIP;
 	v->completion_rip = lkx_rip(v);
 	return 0;
 }

@@ -9,7 +9,7 @@
 static int finish_last_exit(struct lkx_vcpu *v)
 {
 	enum lkx_completion what = v->completion;
-	u64 data = 0;
+	u64 data = 0, rip;
 
 	v->completion = LKX_COMPLETE_NOTHING;
 	switch (what) {
@@ -18,7 +18,8 @@ static int finish_last_exit(struct lkx_vcpu *v)
 	case LKX_COMPLETE_IN:
 	case LKX_COMPLETE_SKIP:
 		/* User space may have moved RIP: then this instruction is no longer what the guest is at. */
-		if (lkx_rip(v) != v->completion_rip)
+		rip = lkx_rip(v);
+		if (rip != v->completion_rip)
 			return 1;
 		if (what == LKX_COMPLETE_IN) {
 			if (v->pio.size < 4)
@@ -26,7 +27,7 @@ static int finish_last_exit(struct lkx_vcpu *v)
 			memcpy(&data, v->pio_data, v->pio.size);
 			v->regs.gpr[RAX] = data;
 		}
-		lkx_skip_instruction(v);
+		lkx_skip_instruction_at(v, rip);
 		return 1;
 	case LKX_COMPLETE_INS:
 		return lkx_pio_complete_ins(v);
@@ -42,7 +43,7 @@ static void load_guest(struct lkx_vcpu *v, u64 *host_xcr0)
 	struct lkx_hw *hw = v->hw;
 
 	*host_xcr0 = 0;
-	if (lkx_cr4(v) & CR4_OSXSAVE) {
+	if (v->osxsave) {
 		u64 host = hw_xgetbv(hw);
 
 		if (host != v->xcr0) {

@@ -35,13 +35,10 @@ bool lkx_tlb_owed(struct lkx_vm *vm)
 	return plat_load64(&vm->ept.removals_flushed) != vm->ept.removals;
 }
 
-void lkx_tlb_sync(struct lkx_vcpu *v)
+void lkx_tlb_catch_up(struct lkx_vcpu *v, u64 generation)
 {
 	struct lkx_vm *vm = v->vm;
-	u64 generation = plat_load64(&vm->ept.generation);
 
-	if (likely(v->tlb_generation == generation))
-		return;
 	if (v->tlb_generation == LKX_TLB_STALE && v->vpid)
 		hw_invvpid(v->hw, INVVPID_SINGLE, v->vpid, 0);
 	if (vm->caps->invept_single)

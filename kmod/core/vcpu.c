@@ -138,10 +138,10 @@ void lkx_vcpu_destroy(struct lkx_vcpu *v)
 	lkx_ept_cache_drain(v->hw, &v->ept_cache);
 }
 
-void lkx_skip_instruction(struct lkx_vcpu *v)
+void lkx_skip_instruction_at(struct lkx_vcpu *v, u64 old)
 {
 	struct lkx_hw *hw = v->hw;
-	u64 old = lkx_rip(v), rip = old + v->exit.instruction_length;
+	u64 rip = old + v->exit.instruction_length;
 	u32 interruptibility = vmcs_read32(hw, GUEST_INTERRUPTIBILITY);
 
 	/* Outside of 64-bit mode IP wraps at 4 GiB; keep the upper half as it was. */

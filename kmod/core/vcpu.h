@@ -79,6 +79,12 @@ struct lkx_pio {
 	u8 address_bytes; /* width of RDI and RCX: 2, 4 or 8 */
 };
 
+/* What CPUID answered last: an entry of the vCPU's table, or NULL. */
+struct lkx_cpuid_last {
+	u32 leaf, index;
+	const struct kvm_cpuid_entry2 *entry;
+};
+
 enum lkx_mode { LKX_OUTSIDE_GUEST, LKX_IN_GUEST };
 
 /* Owned by the thread in the vCPU's ioctl (the platform's vCPU lock) but for what is marked [a]. */
@@ -105,6 +111,7 @@ struct lkx_vcpu {
 	u64 cr2, cr8, xcr0, efer, apic_base;
 	u64 dr[4], dr6;
 	bool debug_loaded;      /* dr[] and dr6 are in the processor */
+	bool osxsave;           /* CR4.OSXSAVE of the guest, which the host owns: its XCR0 counts */
 	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux; /* the processor's between plat_entry_begin and vCPU put */
 	bool cpu_msrs_changed;  /* these, since they were put into the processor */
 	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
@@ -116,6 +123,7 @@ struct lkx_vcpu {
 	/* CPUID as KVM_SET_CPUID2 gave it, or the default set. */
 	struct kvm_cpuid_entry2 *cpuid; /* plat_alloc'ed */
 	u32 cpuid_count;
+	struct lkx_cpuid_last cpuid_last;
 	bool cpuid_default;             /* not from KVM_SET_CPUID2: user space reads an empty table back */
 	u64 cr4_guest_allowed;  /* bits of CR4 that this CPUID lets the guest set */
 	u64 guest_xcr0_allowed;
@@ -192,14 +200,27 @@ static inline unsigned int lkx_cpl(struct lkx_vcpu *v)
 	return (vmcs_read32(v->hw, GUEST_SS_ACCESS_RIGHTS) >> 5) & 3;
 }
 
+/* Before VM entry, interrupts off, v->mode in guest: what the processor has cached is made as new as the tables (tlb.c). */
+static inline void lkx_tlb_sync(struct lkx_vcpu *v)
+{
+	u64 generation = plat_load64(&v->vm->ept.generation);
+
+	if (unlikely(v->tlb_generation != generation))
+		lkx_tlb_catch_up(v, generation);
+}
+
 /* --- vcpu.c --- */
 
 /* Fills a new vCPU's VMCS (current and cleared) and state as after reset (SDM vol. 3, table 9-1). 0 or -ENOMEM. */
 int lkx_vcpu_init(struct lkx_vcpu *v);
 /* Frees what the core allocated for it. */
 void lkx_vcpu_destroy(struct lkx_vcpu *v);
-/* RIP past the instruction that exited, its interrupt shadow over, and a single-step trap raised if TF asks for it. */
-void lkx_skip_instruction(struct lkx_vcpu *v);
+/* RIP past the instruction that exited (at `rip`), its interrupt shadow over, and a single-step trap raised if TF asks for it. */
+void lkx_skip_instruction_at(struct lkx_vcpu *v, u64 rip);
+static inline void lkx_skip_instruction(struct lkx_vcpu *v)
+{
+	lkx_skip_instruction_at(v, lkx_rip(v));
+}
 
 /* --- events.c --- */
 

@@ -61,11 +61,11 @@ static inline u64 hw_vmread(struct lkx_hw *hw, u32 field)
 
 static inline void hw_vmwrite(struct lkx_hw *hw, u32 field, u64 value)
 {
-	bool failed = false;
-
-	asm volatile("1: vmwrite %[value], %[field]\n\tsetna %[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : [failed] "+qm"(failed) : [value] "r"(value), [field] "r"((u64)field) : "cc");
-	WARN_ONCE(failed, "likex: VMWRITE of %#llx to field %#x failed\n", value, field);
+	asm goto("1: vmwrite %[value], %[field]\n\tjna %l[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
+		 : : [value] "r"(value), [field] "r"((u64)field) : "cc" : failed);
+	return;
+failed:
+	WARN_ONCE(1, "likex: VMWRITE of %#llx to field %#x failed\n", value, field);
 }
 
 struct hw_inv_descriptor {

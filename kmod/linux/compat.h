@@ -8,6 +8,7 @@
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <linux/version.h>
+#include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
 /*
@@ -36,6 +37,17 @@ static inline void lkx_note_guest_ran(void)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 #endif
+}
+
+/* MSRs that every processor with VMX has, without the tracepoint and the call that rdmsrl() comes with. */
+static inline u64 lkx_rdmsr(u32 msr)
+{
+	return __rdmsr(msr);
+}
+
+static inline void lkx_wrmsr(u32 msr, u64 value)
+{
+	__wrmsr(msr, (u32)value, value >> 32);
 }
 
 /* vmx_cpu.c */

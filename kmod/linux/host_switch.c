@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* Host state around a guest: what the VMCS restores at each exit, and what it does not. SDM vol. 3, 25.5 and 28.5. */
+#include "compat.h"
 #include "vcpu_load.h"
 #include "vmx_cpu.h"
 #include <linux/percpu.h>
@@ -40,12 +41,10 @@ void lkx_host_state_init(struct linux_vcpu *lv)
 
 void lkx_host_state_of_cpu(struct linux_vcpu *lv)
 {
-	struct desc_ptr idt;
 	u64 value;
 	int cpu = get_cpu();
 
-	store_idt(&idt);
-	vmcs_writen(NULL, HOST_IDTR_BASE, idt.address);
+	vmcs_writen(NULL, HOST_IDTR_BASE, this_cpu_read(lkx_cpu.idt.address));
 	vmcs_writen(NULL, HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_writen(NULL, HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
 	rdmsrl(MSR_IA32_SYSENTER_ESP, value);
@@ -56,52 +55,70 @@ void lkx_host_state_of_cpu(struct linux_vcpu *lv)
 	put_cpu();
 }
 
-void lkx_host_state_of_entry(struct linux_vcpu *lv)
+/* A field of the VMCS that has to follow the host. */
+void lkx_host_cr3_changed(struct linux_vcpu *lv, unsigned long cr3)
 {
-	unsigned long cr3 = __read_cr3(), cr4 = cr4_read_shadow();
+	vmcs_writen(NULL, HOST_CR3, cr3);
+	lv->host_cr3 = cr3;
+}
 
-	if (unlikely(cr3 != lv->host_cr3)) {
-		vmcs_writen(NULL, HOST_CR3, cr3);
-		lv->host_cr3 = cr3;
-	}
-	if (unlikely(cr4 != lv->host_cr4)) {
-		vmcs_writen(NULL, HOST_CR4, cr4);
-		lv->host_cr4 = cr4;
-	}
+void lkx_host_cr4_changed(struct linux_vcpu *lv, unsigned long cr4)
+{
+	vmcs_writen(NULL, HOST_CR4, cr4);
+	lv->host_cr4 = cr4;
+}
+
+static void switch_msrs(const struct host_msrs *have, const struct host_msrs *want)
+{
+#define SWITCH(msr, field)                          \
+	do {                                        \
+		if (have->field != want->field)     \
+			wrmsrl(msr, want->field);   \
+	} while (0)
+	SWITCH(MSR_STAR, star);
+	SWITCH(MSR_LSTAR, lstar);
+	SWITCH(MSR_SYSCALL_MASK, fmask);
+	if (lkx_caps.rdtscp)
+		SWITCH(MSR_TSC_AUX, tsc_aux);
+#undef SWITCH
+}
+
+/* SYSCALL and SYSRET are invalid while EFER.SCE is clear: what their MSRs hold then is nobody's business. */
+static bool has_syscall(const struct lkx_vcpu *v)
+{
+	return v->efer & EFER_SCE_BIT;
 }
 
 /*
  * SYSCALL's MSRs matter only to user space, and in the kernel's own entry from it: the guest's may stay
  * until this thread leaves KVM_RUN or the CPU. Written only where they differ.
  */
-static void load_guest_msrs(struct linux_vcpu *lv, const struct host_msrs *host)
+static noinline void load_guest_msrs(struct linux_vcpu *lv, const struct host_msrs *host)
 {
 	struct lkx_vcpu *v = &lv->core;
+	struct host_msrs guest = *host;
 
-#define SWITCH(msr, field, have)                  \
-	do {                                      \
-		if (v->field != (have)->field)    \
-			wrmsrl(msr, v->field);    \
-	} while (0)
-	SWITCH(MSR_STAR, star, host);
-	SWITCH(MSR_LSTAR, lstar, host);
-	SWITCH(MSR_CSTAR, cstar, host);
-	SWITCH(MSR_SYSCALL_MASK, fmask, host);
-	if (lkx_caps.rdtscp)
-		SWITCH(MSR_TSC_AUX, tsc_aux, host);
-#undef SWITCH
-	lv->loaded_msrs = (struct host_msrs){ v->star, v->lstar, v->cstar, v->fmask, v->tsc_aux };
+	if (has_syscall(v)) {
+		guest.star = v->star;
+		guest.lstar = v->lstar;
+		guest.fmask = v->fmask;
+	}
+	guest.tsc_aux = v->tsc_aux;
+	switch_msrs(lv->msrs_differ ? &lv->loaded_msrs : host, &guest);
+	lv->loaded_msrs = guest;
+	lv->msrs_differ = true;
 	v->cpu_msrs_changed = false;
 }
 
-void lkx_switch_to_guest(struct linux_vcpu *lv)
+void lkx_load_guest_host_state(struct linux_vcpu *lv)
 {
 	struct lkx_cpu *cpu = this_cpu_ptr(&lkx_cpu);
+	struct lkx_vcpu *v = &lv->core;
+	u64 fs_base;
 
-	if (likely(lv->host_switched)) {
+	if (lv->host_switched) {
 		/* The guest's own KERNEL_GS_BASE is in the processor and stays there. */
-		if (unlikely(lv->core.cpu_msrs_changed))
-			load_guest_msrs(lv, &lv->loaded_msrs);
+		load_guest_msrs(lv, &cpu->host);
 		return;
 	}
 	if (unlikely(!lv->loaded))
@@ -110,60 +127,57 @@ void lkx_switch_to_guest(struct linux_vcpu *lv)
 	savesegment(es, lv->host_es);
 	savesegment(fs, lv->host_fs);
 	savesegment(gs, lv->host_gs);
-	store_idt(&lv->host_idt);
-	lv->host_debugctl = get_debugctlmsr();
-	rdmsrl(MSR_KERNEL_GS_BASE, lv->host_kernel_gs_base);
+	lv->host_debugctl = lkx_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	/* A VM exit loads null selectors (others the VMCS may not hold) and FS.base from the VMCS. */
-	{
-		u64 fs_base;
-
-		rdmsrl(MSR_FS_BASE, fs_base);
-		if (fs_base != lv->host_fs_base) {
-			lv->host_fs_base = fs_base;
-			vmcs_writen(NULL, HOST_FS_BASE, fs_base);
-		}
+	fs_base = x86_fsbase_read_cpu();
+	if (unlikely(fs_base != lv->host_fs_base)) {
+		lv->host_fs_base = fs_base;
+		vmcs_writen(NULL, HOST_FS_BASE, fs_base);
 	}
-	wrmsrl(MSR_KERNEL_GS_BASE, lv->core.kernel_gs_base);
-	load_guest_msrs(lv, &cpu->host);
+	lv->host_kernel_gs_base = lkx_rdmsr(MSR_KERNEL_GS_BASE);
+	if (unlikely(lv->host_kernel_gs_base != v->kernel_gs_base))
+		lkx_wrmsr(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
+	v->cpu_msrs_changed = false;
+	if (has_syscall(v) || v->tsc_aux != cpu->host.tsc_aux)
+		load_guest_msrs(lv, &cpu->host);
 	lv->host_switched = true;
+}
+
+/* Of a 32-bit program, or one that loads segment registers by itself. */
+static noinline void restore_selectors(struct linux_vcpu *lv)
+{
+	/* Loading FS and GS clears or changes their bases: selectors first. */
+	if (lv->host_fs) {
+		loadsegment(fs, lv->host_fs);
+		wrmsrl(MSR_FS_BASE, lv->host_fs_base);
+	}
+	if (lv->host_gs) {
+		load_gs_index(lv->host_gs);
+		wrmsrl(MSR_KERNEL_GS_BASE, lv->host_kernel_gs_base);
+	}
+	loadsegment(ds, lv->host_ds);
+	loadsegment(es, lv->host_es);
 }
 
 void lkx_switch_to_host(struct linux_vcpu *lv)
 {
-	struct lkx_cpu *cpu = this_cpu_ptr(&lkx_cpu);
-	const struct host_msrs *guest = &lv->loaded_msrs;
+	const struct lkx_cpu *cpu = this_cpu_ptr(&lkx_cpu);
+	struct lkx_vcpu *v = &lv->core;
 
 	if (!lv->host_switched)
 		return;
 	lv->host_switched = false;
-	rdmsrl(MSR_KERNEL_GS_BASE, lv->core.kernel_gs_base);
-
-#define RESTORE(msr, field)                                \
-	do {                                               \
-		if (guest->field != cpu->host.field)       \
-			wrmsrl(msr, cpu->host.field);      \
-	} while (0)
-	RESTORE(MSR_STAR, star);
-	RESTORE(MSR_LSTAR, lstar);
-	RESTORE(MSR_CSTAR, cstar);
-	RESTORE(MSR_SYSCALL_MASK, fmask);
-	if (lkx_caps.rdtscp)
-		RESTORE(MSR_TSC_AUX, tsc_aux);
-#undef RESTORE
-	/* Loading FS and GS clears or changes their bases: selectors first. */
-	if (unlikely(lv->host_fs)) {
-		loadsegment(fs, lv->host_fs);
-		wrmsrl(MSR_FS_BASE, lv->host_fs_base);
+	v->kernel_gs_base = lkx_rdmsr(MSR_KERNEL_GS_BASE);
+	if (unlikely(v->kernel_gs_base != lv->host_kernel_gs_base))
+		lkx_wrmsr(MSR_KERNEL_GS_BASE, lv->host_kernel_gs_base);
+	if (lv->msrs_differ) {
+		lv->msrs_differ = false;
+		switch_msrs(&lv->loaded_msrs, &cpu->host);
 	}
-	if (unlikely(lv->host_gs))
-		load_gs_index(lv->host_gs);
-	if (unlikely(lv->host_ds | lv->host_es)) {
-		loadsegment(ds, lv->host_ds);
-		loadsegment(es, lv->host_es);
-	}
-	wrmsrl(MSR_KERNEL_GS_BASE, lv->host_kernel_gs_base);
+	if (unlikely(lv->host_ds | lv->host_es | lv->host_fs | lv->host_gs))
+		restore_selectors(lv);
 	/* A VM exit leaves TR with the architecture's smallest limit, GDTR and IDTR with the largest. */
 	invalidate_tss_limit();
-	load_fixmap_gdt(smp_processor_id());
-	load_idt(&lv->host_idt);
+	native_load_gdt(&cpu->gdt);
+	native_load_idt(&cpu->idt);
 }

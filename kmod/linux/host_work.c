@@ -14,10 +14,11 @@ static struct kvm_vcpu nobody = { .run = &nobodys_run };
 
 int plat_run_poll(struct lkx_vcpu *v)
 {
+	/* Signals are part of this work. */
+	if (likely(!__xfer_to_guest_mode_work_pending()))
+		return 0;
 	if (signal_pending(current))
 		return -EINTR;
-	if (!xfer_to_guest_mode_work_pending())
-		return 0;
 	return xfer_to_guest_mode_handle_work(&nobody);
 }
 

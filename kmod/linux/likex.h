@@ -52,11 +52,11 @@ struct linux_vcpu {
 	struct page *run_page[LIKEX_RUN_PAGES]; /* [I] */
 	/* host state to bring back when the vCPU is put */
 	bool host_switched;             /* the guest's MSRs are in the processor; only while loaded */
-	struct host_msrs loaded_msrs;   /* what of them */
+	bool msrs_differ;               /* not the host's are in the processor, but loaded_msrs; only while host_switched */
+	struct host_msrs loaded_msrs;
 	unsigned long host_debugctl;
 	u16 host_ds, host_es, host_fs, host_gs;
 	u64 host_fs_base, host_kernel_gs_base;
-	struct desc_ptr host_idt;
 	unsigned long host_cr3, host_cr4; /* as in the VMCS */
 	/* extended state */
 	struct fpu_guest fpu;

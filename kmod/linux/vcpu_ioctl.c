@@ -224,14 +224,12 @@ static long set_mp_state(struct linux_vcpu *lv, void __user *user)
 	return lkx_set_mp_state(&lv->core, &s);
 }
 
-/* Everything but KVM_RUN, with the vCPU locked and its VMCS current. */
-static long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
+/* Everything but KVM_RUN, with the vCPU locked and its VMCS current. Apart from it: what is copied here needs much stack. */
+static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 
 	switch (cmd) {
-	case KVM_RUN:
-		return run(lv, arg);
 	case KVM_GET_REGS:
 		return GET(struct kvm_regs, lkx_get_regs);
 	case KVM_SET_REGS:
@@ -284,7 +282,7 @@ long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
 	if (mutex_lock_killable(&lv->lock))
 		return -EINTR;
 	lkx_vcpu_load(lv);
-	r = loaded_ioctl(lv, cmd, arg);
+	r = likely(cmd == KVM_RUN) ? run(lv, arg) : loaded_ioctl(lv, cmd, arg);
 	lkx_vcpu_put(lv);
 	mutex_unlock(&lv->lock);
 	return r;

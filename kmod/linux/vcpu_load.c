@@ -44,7 +44,7 @@ void lkx_vmcs_clear_all_here(void)
 }
 
 /* Preemption off. */
-static void load_here(struct linux_vcpu *lv)
+static noinline void load_elsewhere(struct linux_vcpu *lv)
 {
 	struct lkx_cpu *cpu = this_cpu_ptr(&lkx_cpu);
 	bool moved = lv->cpu != smp_processor_id();
@@ -77,6 +77,19 @@ static void load_here(struct linux_vcpu *lv)
 	}
 }
 
+/* Preemption off. */
+static void load_here(struct linux_vcpu *lv)
+{
+	/*
+	 * Still current here: nobody has cleared it or put another in its place, which takes an interrupt on this CPU and
+	 * changes this pointer (clear_here), and to clear it from elsewhere the vCPU's lock. VMX may go off at any time; entry looks again.
+	 */
+	if (likely(this_cpu_read(lkx_cpu.current_vmcs) == lv && this_cpu_read(lkx_cpu.vmx_on)))
+		lv->loaded = true;
+	else
+		load_elsewhere(lv);
+}
+
 static void sched_in(struct preempt_notifier *pn, int cpu)
 {
 	load_here(container_of(pn, struct linux_vcpu, preempt));
@@ -98,7 +111,7 @@ static struct preempt_ops preempt_ops = {
 void lkx_vcpu_load(struct linux_vcpu *lv)
 {
 	preempt_disable();
-	preempt_notifier_init(&lv->preempt, &preempt_ops);
+	lv->preempt.ops = &preempt_ops;
 	preempt_notifier_register(&lv->preempt);
 	load_here(lv);
 	preempt_enable();

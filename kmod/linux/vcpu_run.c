@@ -45,8 +45,8 @@ bool plat_entry_begin(struct lkx_vcpu *v)
 }
 
 /*
- * VM entry, as RCU and context tracking see it: guest mode is as quiescent as user mode. Nothing that can be traced may run
- * between enter and exit.
+ * VM entry, as context tracking sees it: guest mode is as quiescent as user mode. Nothing that can be traced may run
+ * between enter and exit. (Without context tracking RCU is told by plat_entry_end.)
  */
 noinstr bool lkx_enter_guest(struct lkx_regs *regs, bool launched)
 {
@@ -54,8 +54,7 @@ noinstr bool lkx_enter_guest(struct lkx_regs *regs, bool launched)
 
 	if (unlikely(flush_l1d))
 		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-	if (!context_tracking_guest_enter())
-		lkx_rcu_note_guest();
+	context_tracking_guest_enter();
 	failed = lkx_vmenter(regs, launched);
 	context_tracking_guest_exit();
 	return failed;
@@ -78,6 +77,12 @@ void plat_entry_end(struct lkx_vcpu *v)
 	if (unlikely(lv->host_debugctl))
 		update_debugctlmsr(lv->host_debugctl);
 	lkx_note_guest_ran();
+	/*
+	 * RCU asks by the clock, whose interrupt finds this thread in the kernel if it ended a lap: what it interrupted was
+	 * the guest, where no reader is. Between two such interrupts nobody wants to know.
+	 */
+	if (v->exit.reason == EXIT_EXTERNAL_INTERRUPT || v->exit.reason == EXIT_PREEMPTION_TIMER)
+		lkx_rcu_note_guest();
 	/* The interrupt that ended the lap is taken in this window, and ticks count as the guest's time. */
 	local_irq_enable();
 	asm volatile("nop");

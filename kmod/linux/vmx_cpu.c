@@ -9,6 +9,7 @@
 #include <linux/moduleparam.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
+#include <asm/desc.h>
 #include <asm/perf_event.h>
 #include <asm/tlbflush.h>
 
@@ -48,10 +49,12 @@ static int vmx_on(void)
 	cpu->current_vmcs = NULL;
 	rdmsrl(MSR_STAR, cpu->host.star);
 	rdmsrl(MSR_LSTAR, cpu->host.lstar);
-	rdmsrl(MSR_CSTAR, cpu->host.cstar);
 	rdmsrl(MSR_SYSCALL_MASK, cpu->host.fmask);
 	if (lkx_caps.rdtscp)
 		rdmsrl(MSR_TSC_AUX, cpu->host.tsc_aux);
+	cpu->gdt.size = GDT_SIZE - 1;
+	cpu->gdt.address = (unsigned long)get_cpu_gdt_ro(smp_processor_id());
+	store_idt(&cpu->idt);
 	/* What another user of VMX left cached under EPTPs and VPIDs that we are about to use. */
 	if (!lkx_caps.invept_single)
 		hw_invept(NULL, INVEPT_GLOBAL, 0);

@@ -6,10 +6,14 @@
 #include "vmx_caps.h"
 #include <linux/list.h>
 #include <linux/percpu.h>
+#include <asm/desc_defs.h>
 
-/* MSRs of the host that a guest's values replace while its vCPU is loaded. The same on all CPUs but TSC_AUX. */
+/*
+ * MSRs of the host that a guest's values replace while its vCPU is loaded. The same on all CPUs but TSC_AUX. Not CSTAR:
+ * no processor with VMX uses it, as SYSCALL exists in 64-bit mode only (SDM vol. 2, "SYSCALL").
+ */
 struct host_msrs {
-	u64 star, lstar, cstar, fmask, tsc_aux;
+	u64 star, lstar, fmask, tsc_aux;
 };
 
 /* One CPU's part. Written on that CPU with interrupts off. */
@@ -19,6 +23,7 @@ struct lkx_cpu {
 	struct linux_vcpu *current_vmcs; /* whose VMCS is current here */
 	struct list_head loaded;     /* linux_vcpu.loaded_link: VMCSs this CPU's processor holds */
 	struct host_msrs host;
+	struct desc_ptr gdt, idt;    /* the host's; a VM exit leaves them with the largest limit */
 };
 
 DECLARE_PER_CPU(struct lkx_cpu, lkx_cpu);
