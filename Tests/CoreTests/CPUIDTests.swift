@@ -125,6 +125,14 @@ import Testing
         #expect(set(table + [leafEntry(0xe, [1, 1, 1, 1])]) == 0)
     }
 
+    /// Without a table there is nothing to compare: a NULL is not memcmp's.
+    @Test func anEmptyTableAgainIsTheSameOne() {
+        #expect(lkx_cpuid_set(machine.vcpu, nil, 0) == 0)
+        machine.fake.pointee.vcpu.has_run = true
+        #expect(lkx_cpuid_set(machine.vcpu, nil, 0) == 0)
+        #expect(set(table) == -EINVAL)
+    }
+
     @Test func addressWidthsThatNoProcessorHasAreRefused() {
         #expect(set(table + [leafEntry(0x8000_0008, [0x2f27, 0, 0, 0])]) == -EINVAL)
         #expect(answer(2)[0] != 1, "the old table stays")

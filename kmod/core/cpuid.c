@@ -163,7 +163,7 @@ int lkx_cpuid_set(struct lkx_vcpu *v, struct kvm_cpuid_entry2 *table, u32 count)
 
 	/* A running guest has drawn its conclusions: only the same table again is taken. */
 	if (v->has_run) {
-		if (count != old_count || v->cpuid_default || memcmp(table, old, count * sizeof(*table)))
+		if (count != old_count || v->cpuid_default || (count && memcmp(table, old, count * sizeof(*table))))
 			return -EINVAL;
 		plat_free(v->hw, table);
 		return 0;
