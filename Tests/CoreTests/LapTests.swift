@@ -57,6 +57,24 @@ import Testing
         #expect(machine[VMCS_ENTRY_INTERRUPTION_INFO] == Self.valid | 0x30 && !events.interrupt_pending)
     }
 
+    /// The processor leaves ENTRY_INTERRUPTION_INFO as it was. The next entry is in real mode, which has no error codes.
+    @Test func anEntryThatFailsOnGuestStateDeliversNothing() {
+        exits(EXIT_ENTRY_FAIL_GUEST_STATE)
+        machine[VMCS_EXIT_REASON] |= Self.valid
+        machine[VMCS_CR0_READ_SHADOW] = 1
+        lkx_queue_exception_error(machine.vcpu, 13, 0)
+        #expect(lkx_vcpu_run(machine.vcpu) == 0)
+        #expect(run.pointee.exit_reason == UInt32(KVM_EXIT_FAIL_ENTRY))
+        #expect(machine[VMCS_ENTRY_INTERRUPTION_INFO] == Self.valid | 1 << 11 | 3 << 8 | 13)
+        #expect(events.exception_injected)
+        machine[VMCS_CR0_READ_SHADOW] = 0
+        exits(EXIT_HLT)
+        #expect(lkx_vcpu_run(machine.vcpu) == 0)
+        #expect(machine[VMCS_ENTRY_INTERRUPTION_INFO] == Self.valid | 3 << 8 | 13)
+        #expect(!events.exception_injected)
+        #expect(lkx_vcpu_run(machine.vcpu) == 0)
+    }
+
     @Test(arguments: [(3, 0), (0, 2), (1, 1)] as [(UInt32, UInt32)]) func anEntryPutOffLosesNothing(
         refusals: UInt32, pendings: UInt32
     ) {

@@ -171,6 +171,11 @@ static int lap(struct lkx_vcpu *v)
 	plat_entry_end(v);
 
 	plat_trace_exit(v, &v->exit);
+	if (unlikely(v->exit.reason & EXIT_REASON_ENTRY_FAILED)) {
+		/* Nothing was delivered; ENTRY_INTERRUPTION_INFO keeps its valid bit. SDM vol. 3, 27.8. */
+		lkx_events_cancel(v);
+		return lkx_exit_dispatch(v);
+	}
 	lkx_events_after_exit(v);
 	reblock_nmis(v);
 	return lkx_exit_dispatch(v);
