@@ -102,9 +102,10 @@ extension Machine {
             if let exit = boundaryExit(vmcs, isWanted, isTimed && timer.value(at: bus.ticks) == 0) { return exit }
             let slice = isTimed ? min(Self.slice, max(timer.remaining(at: bus.ticks), 1)) : Self.slice
             let left = deadline > bus.ticks ? deadline - bus.ticks : 1
-            let before = cpu.retired
+            let (retired, steps) = (cpu.retired, cpu.steps)
             let outcome = cpu.run(limit: watches ? 1 : min(slice, left))
-            bus.ticks &+= cpu.retired &- before
+            // Not by instructions alone: a guest whose handlers fault retires none, and its clock must go on.
+            bus.ticks &+= max(cpu.retired &- retired, cpu.steps &- steps)
             if outcome == .halted { usleep(100) }
             if let exit = settle(vmcs, outcome) { return exit }
         }

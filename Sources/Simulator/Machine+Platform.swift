@@ -50,7 +50,7 @@ extension Machine {
             guard let vcpu = unsafe vcpu, let run = unsafe vcpu.pointee.run else { return 0 }
             let machine = unsafe Machine.of(vcpu.pointee.hw)
             if machine.lock.isWanted { machine.loaded?.giveWay() }
-            if machine.bus.ticks >= machine.deadline { return -EINTR }
+            if machine.bus.ticks >= machine.deadline || machine.entriesLeft <= 0 { return -EINTR }
             return unsafe run.pointee.immediate_exit != 0 ? -EINTR : 0
         }
         unsafe ops.entry_begin = { vcpu in
@@ -87,6 +87,7 @@ extension Machine {
 
     private func beginEntry(_ vcpu: UnsafeMutablePointer<lkx_vcpu>) -> Bool {
         kicked.store(false, ordering: .releasing)
+        entriesLeft -= 1
         unsafe running = vcpu
         loaded?.loadMSRs()
         return true

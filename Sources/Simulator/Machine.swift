@@ -28,6 +28,8 @@ import X86
     let kicked = Atomic<Bool>(false)
     /// From this tick of the bus's clock on KVM_RUN ends with EINTR, as for a signal: for fuzzers, whose guests spin.
     var deadline: UInt64 = .max
+    /// So many more VM entries, of which a guest's first few tell a fuzzer most, until KVM_RUN ends so.
+    var entriesLeft = Int.max
     /// The vCPU in KVM_RUN.
     @unsafe var running: UnsafeMutablePointer<lkx_vcpu>?
     /// The vCPU whose VMCS is current, and whose registers the processor has beyond those of a VMCS.

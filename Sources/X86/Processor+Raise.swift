@@ -108,9 +108,9 @@ extension Processor {
 
 /// What a control transfer may change before it is known to succeed.
 struct TransferState {
-    private let registers: [UInt64]
+    private let registers: InlineArray<18, UInt64>
     private let flags: UInt64
-    private let segments: [Segment]
+    private let segments: InlineArray<6, Segment>
     private let ldtr: Segment
     private let tr: Segment
     private let privilege: UInt8

@@ -11,6 +11,7 @@ extension Processor {
     public mutating func run(limit: UInt64) -> Outcome {
         refreshMode()
         var left = limit
+        defer { steps &+= limit &- left }
         while left > 0 {
             let outcome = executeOne()
             guard case .retired = outcome else { return outcome }

@@ -62,6 +62,8 @@ public struct Processor: ~Copyable {
     var decoded: DecodeCache
     /// Instructions that were finished, REP iterations not counted.
     public internal(set) var retired: UInt64 = 0
+    /// What `run` has done in all: instructions, events delivered, pieces of repeated instructions.
+    public internal(set) var steps: UInt64 = 0
     /// Instructions that raised #UD only because the interpreter hasn't got them.
     public internal(set) var unsupported = UnsupportedCounter()
 

@@ -32,9 +32,8 @@
     }
 
     /// The values, to be put back by `restore`.
-    func saved() -> [Value] { unsafe Array(UnsafeBufferPointer(start: base, count: count)) }
-    func restore(_ values: [Value]) {
-        precondition(values.count == count)
+    func saved() -> InlineArray<count, Value> { InlineArray { index in unsafe base[index] } }
+    func restore(_ values: InlineArray<count, Value>) {
         for index in 0..<count { unsafe base[index] = values[index] }
     }
 }

@@ -38,6 +38,7 @@ enum AccessMode {
     /// Or-ed into each tag.
     public internal(set) var context: UInt64 = 0
     private var hasLargePages = false
+    private var isEmpty = true
 
     /// - Parameter capacity: number of translations, a power of two.
     init(capacity: Int) {
@@ -71,6 +72,7 @@ enum AccessMode {
         var translation = translation
         translation.tag = (linear & ~0xFFF) | context
         if translation.sizeShift > 12 { hasLargePages = true }
+        isEmpty = false
         unsafe slot(linear).pointee = translation
     }
 
@@ -89,6 +91,8 @@ enum AccessMode {
 
     /// Forgets everything, of every context.
     public mutating func forgetAll() {
+        if isEmpty { return }
+        isEmpty = true
         unsafe entries.update(repeating: .empty, count: Int(mask) + 1)
         hasLargePages = false
     }

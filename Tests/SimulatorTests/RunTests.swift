@@ -5,6 +5,7 @@ import KVMABI
 import TestMachine
 import Testing
 import VMXSim
+import X86
 
 @testable import Simulator
 
@@ -102,6 +103,32 @@ import VMXSim
         let first = try ticks()
         #expect(first > 0)
         #expect(try ticks() == first)
+    }
+
+    @Test func theClockGoesOnForAGuestWhoseHandlersFault() throws {
+        let device = try RawDevice()
+        // UD2, whose handler is UD2 at 0 again. Its stack ends in what is not memory, long after the deadline.
+        device.region(0, 0, 0x1000, device.allocate(0x1000, [0x0F, 0x0B]))
+        device.region(1, 0x2000, 0x1000, device.allocate(0x1000))
+        try device.start(at: 0)
+        var registers = kvm_regs()
+        registers.rflags = 2
+        registers.rsp = 0x3000
+        _ = try device.call(device.vcpu, .setRegs, &registers).get()
+        let machine = device.kernel.machine
+        machine.deadline = machine.bus.ticks + 100
+        #expect(device.run() == .failure(.interrupted))
+        #expect(machine.cpu.retired == 0)
+    }
+
+    @Test func entriesAreLimitedForFuzzers() throws {
+        let device = try RawDevice()
+        // CPUID for ever.
+        device.region(0, 0, 0x1000, device.allocate(0x1000, [0x0F, 0xA2, 0xEB, 0xFC]))
+        try device.start(at: 0)
+        device.kernel.machine.entriesLeft = 5
+        #expect(device.run() == .failure(.interrupted))
+        #expect(device.kernel.machine.entriesLeft == 0)
     }
 
     @Test func nothingIsLeftWhenAllIsClosed() throws {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-// fuzz: -max_len=48
+// fuzz: -max_len=48 -use_counters=0
 // Fuzzes the interpreter: any code in any mode on a small machine must not end this process, nor break what a processor promises.
 // The input: the mode; a byte of choices (`Start`); two bytes that registers are made from; code.
 import Glibc
@@ -21,7 +21,8 @@ public func fuzzInterpreter(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt 
 
     let memory = SmallMemory()
     var processor: Processor
-    var stepped = Snapshot()
+    // Their storage is reused: allocations would take most of an execution.
+    var (stepped, first, second) = (Snapshot(), Snapshot(), Snapshot())
 
     init() { processor = Processor(bus: memory, translationCapacity: 16) }
 
@@ -35,13 +36,13 @@ public func fuzzInterpreter(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt 
             // Long REPs are slow and all alike.
             if processor.registers[16] == stepped.registers[16], processor.flags & Flag.trap == 0, steps > 2 { break }
         }
-        let first = Snapshot(processor, memory)
+        first.take(processor, memory)
 
         // The same at one go.
         unsafe prepare(start, code)
         let again = processor.run(limit: UInt64(steps))
         precondition(again == outcome, "step() and run() end differently")
-        let second = Snapshot(processor, memory)
+        second.take(processor, memory)
         if first != second {
             print("step() left", first, "run() left", second, separator: "\n")
             fflush(nil)
@@ -50,7 +51,7 @@ public func fuzzInterpreter(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt 
     }
 
     private func prepare(_ start: Start, _ code: UnsafeBufferPointer<UInt8>) {
-        memory.reset(start.mode)
+        memory.reset()
         unsafe memory.place(code, at: SmallMemory.code)
         processor.reset()
         start.apply(&processor)

@@ -18,6 +18,9 @@
     private let fresh = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
     private var clock: UInt64 = 0
     private(set) var hasRefused = false
+    /// A bit for each page that is no longer as in `fresh`: only those are restored and summed up.
+    private var dirty = UInt32(bitPattern: -1)
+    private var freshSums = InlineArray<16, UInt64>(repeating: 0)
 
     init() {
         unsafe fresh.initializeMemory(as: UInt8.self, repeating: 0)
@@ -31,6 +34,7 @@
         for offset in stride(from: 0, to: 0x1000, by: 8) {
             set(Int(Self.data) + offset, 0x9E37_79B9_7F4A_7C15 &* UInt64(offset + 1), 8)
         }
+        for page in freshSums.indices { freshSums[page] = unsafe sum(fresh, page) }
     }
 
     private func set(_ address: Int, _ value: UInt64, _ size: Int) {
@@ -90,22 +94,38 @@
         set(Self.tss + 8, 0x10, 4)
     }
 
-    func reset(_ mode: Mode) {
-        unsafe ram.copyMemory(from: UnsafeRawBufferPointer(fresh))
+    func reset() {
+        for page in freshSums.indices where isDirty(page) {
+            let range = page * 4096..<(page + 1) * 4096
+            unsafe UnsafeMutableRawBufferPointer(rebasing: ram[range]).copyMemory(from: UnsafeRawBufferPointer(rebasing: fresh[range]))
+        }
+        dirty = 0
         clock = 0
         hasRefused = false
     }
 
     func place(_ code: UnsafeBufferPointer<UInt8>, at address: Int) {
         for index in code.indices { unsafe ram[address + index] = code[index] }
+        for page in address / 4096...(address + code.count) / 4096 { dirty |= 1 << UInt32(page) }
     }
 
-    var checksum: Int {
-        var sum: UInt64 = 0
-        for offset in stride(from: 0, to: Self.size, by: 8) {
-            sum = unsafe (sum ^ ram.load(fromByteOffset: offset, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+    private func isDirty(_ page: Int) -> Bool { dirty >> UInt32(page) & 1 != 0 }
+
+    /// The same for the same contents, whichever pages were written on the way.
+    var checksum: UInt64 {
+        var total: UInt64 = 0
+        for page in freshSums.indices where isDirty(page) { total &+= unsafe sum(ram, page) &- freshSums[page] }
+        return total
+    }
+
+    private func sum(_ memory: UnsafeMutableRawBufferPointer, _ page: Int) -> UInt64 {
+        guard let base = memory.baseAddress else { return 0 }
+        var sum = UInt64(page)
+        for offset in stride(from: page * 4096, to: (page + 1) * 4096, by: 8) {
+            sum = unsafe (sum ^ base.load(fromByteOffset: offset, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+            sum ^= sum >> 29
         }
-        return Int(bitPattern: UInt(sum))
+        return sum
     }
 
     private func isRefused(_ physical: UInt64) -> Bool {
@@ -118,7 +138,9 @@
         let page = request.physical & ~0xFFF
         if isRefused(page) { return .refused }
         guard page < UInt64(Self.size), let base = unsafe ram.baseAddress else { return .device }
-        return unsafe .memory(host: base + Int(page), allowed: .all)
+        let number = UInt32(page >> 12)
+        if request.access == .write { dirty |= 1 << number }
+        return unsafe .memory(host: base + Int(page), allowed: isDirty(Int(number)) ? .all : [.read, .execute])
     }
     func readDevice(_ physical: UInt64, size: Int) -> UInt64? { isRefused(physical) ? nil : .max }
     func writeDevice(_ physical: UInt64, size: Int, value: UInt64) -> Bool { !isRefused(physical) }

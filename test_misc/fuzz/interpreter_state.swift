@@ -35,32 +35,33 @@ extension Processor {
 
 /// What instructions change, to be compared.
 struct Snapshot: Equatable {
-    var registers: [UInt64] = []
-    var flags: UInt64 = 0
-    var segments: [Segment] = []
-    var system: [UInt64] = []
-    var memory: Int = 0
+    private(set) var registers = [UInt64](repeating: 0, count: 17)
+    private(set) var flags: UInt64 = 0
+    private(set) var segments = [Segment](repeating: Segment(), count: 6)
+    private var system: [UInt64] = []
+    private var memory: UInt64 = 0
 
-    init() {}
-
-    init(_ processor: borrowing Processor, _ ram: SmallMemory) {
+    /// All of it.
+    mutating func take(_ processor: borrowing Processor, _ ram: SmallMemory) {
         take(processor)
-        system = [
+        system.removeAll(keepingCapacity: true)
+        let values: InlineArray<_, UInt64> = [
             processor.cr0, processor.cr2, processor.cr3, processor.cr4, processor.cr8, processor.efer, processor.xcr0,
             processor.retired, processor.pendingDebug, processor.faultAddress, UInt64(processor.privilege),
             UInt64(processor.interruptShadow.rawValue), processor.gdtr.base, processor.idtr.base, processor.tr.base,
             processor.ldtr.base, UInt64(processor.vectors.mxcsr),
         ]
+        for index in values.indices { system.append(values[index]) }
         for number in 0..<8 { system.append(processor.debugRegisters[number]) }
-        for number in 0..<16 { system += [processor.vectors.xmm[number].x, processor.vectors.xmm[number].y] }
+        for number in 0..<16 {
+            system.append(processor.vectors.xmm[number].x)
+            system.append(processor.vectors.xmm[number].y)
+        }
         memory = ram.checksum
     }
 
+    /// Registers, flags and segments.
     mutating func take(_ processor: borrowing Processor) {
-        if registers.isEmpty {
-            registers = [UInt64](repeating: 0, count: 17)
-            segments = [Segment](repeating: Segment(), count: 6)
-        }
         for number in 0..<17 { registers[number] = processor.registers[number] }
         for number in 0..<6 { segments[number] = processor.segments[number] }
         flags = processor.flags
