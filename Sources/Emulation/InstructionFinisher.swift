@@ -21,18 +21,25 @@ public final class InstructionFinisher {
         case unsupported(String)
     }
 
-    private let bus = SlotBus()
-    private var processor: Processor
+    /// Apart, so that a finisher's size does not depend on a processor's: modules that make finishers do not import `X86`, and SwiftPM would not
+    /// compile them again when a processor grows.
+    private final class Engine {
+        let bus = SlotBus()
+        var processor: Processor
 
-    public init() {
-        processor = Processor(bus: bus, translationCapacity: 64)
-        processor.intercepts = .all
-        // The processor itself has found the instruction to be a defined one: #UD means that the interpreter lacks it.
-        processor.interceptedExceptions = 1 << UInt32(ProcessorException.undefined)
-        // That the guest's tables have no reserved bits set, the processor has checked too.
-        processor.physicalAddressBits = 52
-        processor.allowedCR4 = .max
+        init() {
+            processor = Processor(bus: bus, translationCapacity: 64)
+            processor.intercepts = .all
+            // The processor itself has found the instruction to be a defined one: #UD means that the interpreter lacks it.
+            processor.interceptedExceptions = 1 << UInt32(ProcessorException.undefined)
+            // That the guest's tables have no reserved bits set, the processor has checked too.
+            processor.physicalAddressBits = 52
+            processor.allowedCR4 = .max
+        }
     }
+    private let engine = Engine()
+
+    public init() {}
 
     /// Executes the instruction that `vcpu` is at.
     ///
@@ -50,16 +57,16 @@ public final class InstructionFinisher {
         }
         let special = try vcpu.specialRegisters()
         let fpu = try vcpu.fpu()
-        processor.load(registers, special, fpu)
-        processor.translations.forgetAll()
-        bus.slots = memory
-        bus.device = device
+        engine.processor.load(registers, special, fpu)
+        engine.processor.translations.forgetAll()
+        engine.bus.slots = memory
+        engine.bus.device = device
         defer {
-            bus.slots = []
-            bus.device = nil
+            engine.bus.slots = []
+            engine.bus.device = nil
         }
 
-        switch processor.step() {
+        switch engine.processor.step() {
         case .retired: break
         case .tripleFault: return .tripleFault
         case .intercepted(let point): return .unsupported("it is one that the kernel side executes (\(point))")
@@ -68,18 +75,18 @@ public final class InstructionFinisher {
             let bytes = instructionBytes(memory)
             return .unsupported("the interpreter doesn't know it (bytes \(bytes))")
         }
-        try vcpu.setRegisters(processor.generalRegisters)
-        let after = processor.specialRegisters(special)
+        try vcpu.setRegisters(engine.processor.generalRegisters)
+        let after = engine.processor.specialRegisters(special)
         if !Self.isSame(after, special) { try vcpu.setSpecialRegisters(after) }
         // MXCSR's flags stay as they were: KVM_SET_FPU doesn't set them.
-        let vectors = processor.vectors.kvm
+        let vectors = engine.processor.vectors.kvm
         if !Self.isSame(vectors, fpu) { try vcpu.setFPU(vectors) }
         return .finished
     }
 
     /// The bytes at RIP, for a message; only where linear addresses are physical ones, which is good enough for one.
     private func instructionBytes(_ memory: [MemorySlot]) -> String {
-        let address = GuestAddress(processor.segments[SegmentRegister.cs].base &+ processor.rip)
+        let address = GuestAddress(engine.processor.segments[SegmentRegister.cs].base &+ engine.processor.rip)
         guard let bytes = memory.lazy.compactMap({ $0.read(at: address, count: 15) }).first else { return "unknown" }
         return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
     }
