@@ -56,6 +56,12 @@ import Testing
         machine[VMCS_CR0_READ_SHADOW] = 0x30
         lkx_queue_exception_error(machine.vcpu, UInt8(VECTOR_GP), 0)
         #expect(inject() == Self.valid | 3 << 8 | 13)
+        // User space puts the vCPU into protected mode before the #GP that was on its way goes again: entry wants a code, and there is 0.
+        exit(vectoring: Self.valid | 3 << 8 | 13, error: 0x1234)
+        machine[VMCS_GUEST_CR0] = 0x31
+        machine[VMCS_CR0_READ_SHADOW] = 0x31
+        #expect(inject() == Self.valid | 1 << 11 | 3 << 8 | 13)
+        #expect(machine[VMCS_ENTRY_EXCEPTION_ERROR_CODE] == 0)
     }
 
     @Test(arguments: [(0x002, 0), (0x202, 1), (0x202, 2)] as [(UInt64, UInt64)])

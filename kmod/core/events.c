@@ -111,6 +111,13 @@ static bool is_fault(u8 vector)
 				BIT(VECTOR_MC)));
 }
 
+/* Entry insists: by vector and mode, also where user space changed the mode since the exception came. SDM vol. 3, 27.2.1.3. */
+static bool has_error_code(u8 vector)
+{
+	return BIT(vector) & (BIT(VECTOR_DF) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |
+			      BIT(VECTOR_PF) | BIT(VECTOR_AC));
+}
+
 static void inject_exception(struct lkx_vcpu *v)
 {
 	struct lkx_events *e = &v->events;
@@ -121,12 +128,12 @@ static void inject_exception(struct lkx_vcpu *v)
 	if (e->exception_soft) {
 		info = e->exception_vector | INTR_TYPE_SOFT_EXCEPTION;
 		vmcs_write32(v->hw, ENTRY_INSTRUCTION_LENGTH, e->instruction_length);
-	} else if (e->exception_has_error && (lkx_cr0(v) & CR0_PE)) {
-		info |= INTR_INFO_ERROR_CODE; /* real mode has no error codes */
+	} else if (has_error_code(e->exception_vector) && (lkx_cr0(v) & CR0_PE)) {
+		info |= INTR_INFO_ERROR_CODE; /* real mode has none */
 	}
 	e->exception_pending = false;
 	e->exception_injected = true;
-	enter_with(v, info, e->exception_error);
+	enter_with(v, info, e->exception_has_error ? e->exception_error : 0);
 }
 
 static void inject_interrupt(struct lkx_vcpu *v)
