@@ -112,7 +112,11 @@ struct lkx_vcpu {
 	u64 dr[4], dr6;
 	bool debug_loaded;      /* dr[] and dr6 are in the processor */
 	bool osxsave;           /* CR4.OSXSAVE of the guest, which the host owns: its XCR0 counts */
-	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux; /* the processor's between plat_entry_begin and vCPU put */
+	/*
+	 * kernel_gs_base and tsc_aux are the processor's between plat_entry_begin and vCPU put; star, lstar and fmask too, while EFER.SCE is
+	 * set; cstar, which only SYSCALL outside of 64-bit mode would use (Intel has none), never.
+	 */
+	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
 	bool cpu_msrs_changed;  /* these, since they were put into the processor */
 	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
 	u64 tsc_offset, tsc_multiplier;
