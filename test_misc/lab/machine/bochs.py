@@ -49,6 +49,8 @@ class Machine:
     model: str = "corei7_skylake_x"
     cpus: int = 1
     memory: int = 512
+    # `xchg %bx, %bx` stops the emulation: what runs until the next one is traced, instruction by instruction.
+    trace: bool = False
 
     def check(self) -> None:
         # Bochs writes its list to whichever stream its log goes to.
@@ -62,7 +64,13 @@ class Machine:
             raise usage_problem(f"MEMORY={self.memory}: from 256 to 2048 (MiB)")
 
     def configuration(self) -> str:
-        return _CONFIGURATION.format(memory=self.memory, model=self.model, cpus=self.cpus, ips=INSTRUCTIONS_PER_SECOND)
+        text = _CONFIGURATION.format(memory=self.memory, model=self.model, cpus=self.cpus, ips=INSTRUCTIONS_PER_SECOND)
+        return text + "magic_break: enabled=1\n" if self.trace else text
+
+    @property
+    def commands(self) -> str:
+        """For the debugger that Debian's Bochs is built with, which waits for a command: continue."""
+        return "c\ntrace on\nc\ntrace off\nc\n" if self.trace else "c\n"
 
     @property
     def kernel_arguments(self) -> str:
@@ -75,8 +83,7 @@ class Emulation:
     def __init__(self, machine: Machine, folder: Path):
         self.folder = folder
         (folder / "bochsrc").write_text(machine.configuration())
-        # Debian's Bochs is built with its debugger, which waits for a command: continue.
-        (folder / "commands").write_text("c\n")
+        (folder / "commands").write_text(machine.commands)
         for name in ("console", "output", "bochs.log"):
             (folder / name).write_bytes(b"")
         self._talk = open(folder / "bochs.out", "wb")

@@ -3,6 +3,7 @@
 
 import re
 import secrets
+import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class Request:
     machine: Machine = field(default_factory=Machine)
     timeout: float = 600
     kernel_arguments: str = ""
+    trace: Path | None = None       # receives the instructions between two `xchg %bx, %bx`; machine.trace is set
 
 
 def run(request: Request) -> int:
@@ -50,6 +52,8 @@ def run(request: Request) -> int:
         finally:
             emulation.stop()
         (folder / "image.iso").unlink()
+        if request.trace:
+            shutil.copyfile(folder / "bochs.out", request.trace)
         console = (folder / "console").read_text(errors="replace").replace("\r", "")
         status = _verdict(console, token, ended, request.timeout, folder)
         progress(f"{request.script.name} on {chosen.release}, {request.machine.cpus} CPU, {request.machine.model}: "
