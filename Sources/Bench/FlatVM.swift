@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CKVMABI
 import KVM
+import TestMachine
 
 /// A VM whose vCPU runs 32-bit code in flat segments, without paging, at 0x1000.
 struct FlatVM: ~Copyable {
@@ -27,7 +28,7 @@ struct FlatVM: ~Copyable {
         let vcpu = try vm.makeVCPU()
         try vcpu.setCPUID(try system.supportedCPUID())
         var special = try vcpu.specialRegisters()
-        Self.flatten(&special)
+        StartState.setProtected32(&special)
         try vcpu.setSpecialRegisters(special)
         try vcpu.setRegisters(Self.registers { _ in })
         self.low = low
@@ -69,28 +70,6 @@ struct FlatVM: ~Copyable {
             }
             return ticks
         }
-    }
-
-    private static func flatten(_ registers: inout kvm_sregs) {
-        var code = kvm_segment()
-        code.limit = 0xffff_ffff
-        code.selector = 8
-        code.type = 0xb
-        code.present = 1
-        code.s = 1
-        code.db = 1
-        code.g = 1
-        var data = code
-        data.selector = 0x10
-        data.type = 0x3
-        registers.cs = code
-        registers.ds = data
-        registers.es = data
-        registers.fs = data
-        registers.gs = data
-        registers.ss = data
-        // PE, protected mode without paging.
-        registers.cr0 |= 1
     }
 }
 

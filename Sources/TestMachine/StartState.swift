@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-import CKVMABI
+public import CKVMABI
 import KVM
 
 /// The state of the processor before a guest's first instruction.
-enum StartState {
+public enum StartState {
     /// Turns the special registers of a vCPU after reset into those of a mode.
     static func set(_ registers: inout kvm_sregs, _ guest: Guest) {
         switch guest.mode {
@@ -11,8 +11,7 @@ enum StartState {
             setSegments(
                 &registers, code: segment(type: codeType, limit: 0xffff), data: segment(type: dataType, limit: 0xffff))
         case .protected32:
-            setFlat(&registers) { $0.db = 1 }
-            registers.cr0 |= cr0PE
+            setProtected32(&registers)
         case .long64:
             setFlat(&registers) { $0.l = 1 }
             registers.cr0 = cr0PE | cr0MP | cr0ET | cr0NE | cr0WP | cr0PG
@@ -20,6 +19,12 @@ enum StartState {
             registers.cr4 = cr4PAE
             registers.efer = eferLME | eferLMA
         }
+    }
+
+    /// Flat segments of 32 bits, without paging.
+    public static func setProtected32(_ registers: inout kvm_sregs) {
+        setFlat(&registers) { $0.db = 1 }
+        registers.cr0 |= cr0PE
     }
 
     /// The general registers: RIP at the entry, RFLAGS 2, the rest 0 unless the guest's settings say otherwise.

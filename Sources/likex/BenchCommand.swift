@@ -39,7 +39,7 @@ struct BenchCommand: ParsableCommand {
     var idle = "100"
 
     @Option(help: ArgumentHelp("Measure this group alone; can be repeated.", valueName: "group"))
-    var only: [GroupArgument] = []
+    var only: [OneOf<Suite.Group>] = []
 
     @Option(help: ArgumentHelp("Measure nothing: show what --json printed before.", valueName: "file"))
     var from: String?
@@ -116,7 +116,7 @@ struct BenchCommand: ParsableCommand {
             openFiles: { try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count })
         let shown = Progress()
         defer { shown.clear() }
-        let options = Suite.Options(rounds: rounds, idle: counts, only: only.map(\.group))
+        let options = Suite.Options(rounds: rounds, idle: counts, only: only.map(\.value))
         return Suite(options, host: host) { line in
             if progress { Console.error("likex: \(line)") } else { shown.show(line) }
         }.run(devices)
@@ -133,16 +133,4 @@ struct BenchCommand: ParsableCommand {
         Console.print("")
         shown.foot.forEach(Console.print)
     }
-}
-
-/// floor, exit and so on.
-struct GroupArgument: ExpressibleByArgument {
-    let group: Suite.Group
-
-    init?(argument: String) {
-        guard let group = Suite.Group(rawValue: argument) else { return nil }
-        self.group = group
-    }
-
-    static var allValueStrings: [String] { Suite.Group.allCases.map(\.rawValue) }
 }

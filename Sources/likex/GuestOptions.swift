@@ -6,7 +6,7 @@ import TestMachine
 /// How a guest starts, where that isn't what guests.json says.
 struct GuestOptions: ParsableArguments {
     @Option(help: "real16, protected32 or long64 (default: guests.json's, else real16).")
-    var mode: ModeArgument?
+    var mode: OneOf<Guest.Mode>?
 
     @Option(help: ArgumentHelp("Where the program is loaded.", valueName: "address"))
     var load: NumberArgument?
@@ -46,7 +46,7 @@ struct GuestOptions: ParsableArguments {
 
     /// Puts the options in place of a guest's own settings.
     func apply(to guest: inout Guest) {
-        if let mode = mode?.mode {
+        if let mode = mode?.value {
             guest.mode = mode
             if mode != .real16, guest.load.rawValue == 0 { move(&guest, to: Guest.flatLoad) }
         }

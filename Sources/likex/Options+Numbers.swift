@@ -53,14 +53,14 @@ struct MemoryArgument: ExpressibleByArgument {
     }
 }
 
-/// real16, protected32 or long64.
-struct ModeArgument: ExpressibleByArgument {
-    let mode: Guest.Mode
+/// One of an enumeration, by its name.
+struct OneOf<Value: RawRepresentable<String> & CaseIterable>: ExpressibleByArgument {
+    let value: Value
 
     init?(argument: String) {
-        guard let mode = Guest.Mode(rawValue: argument) else { return nil }
-        self.mode = mode
+        guard let value = Value(rawValue: argument) else { return nil }
+        self.value = value
     }
 
-    static var allValueStrings: [String] { Guest.Mode.allCases.map(\.rawValue) }
+    static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
 }
