@@ -211,16 +211,10 @@ void lkx_events_cancel(struct lkx_vcpu *v)
 	}
 }
 
-void lkx_events_after_exit(struct lkx_vcpu *v)
+void lkx_events_interrupted(struct lkx_vcpu *v)
 {
 	struct lkx_events *e = &v->events;
 	u32 info = v->exit.idt_vectoring_info;
-
-	/* The processor clears the valid bit of ENTRY_INTERRUPTION_INFO at exit: what was in it is delivered, or comes back below. */
-	e->entry_info_valid = false;
-	e->exception_injected = e->interrupt_injected = e->nmi_injected = false;
-	if (likely(!(info & INTR_INFO_VALID)))
-		return;
 
 	switch (info & INTR_INFO_TYPE) {
 	case INTR_TYPE_NMI:

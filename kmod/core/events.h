@@ -9,21 +9,37 @@
 
 /* Before VM entry: the one event to deliver goes into the VMCS, windows are asked for where something has to wait. */
 void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked);
+/* Nothing is pending or injected, and the VMCS holds no event. */
+static inline bool lkx_events_quiet(const struct lkx_events *e)
+{
+	u64 all;
+
+	memcpy(&all, e, sizeof(all));
+	return !all;
+}
+
 static inline void lkx_events_inject(struct lkx_vcpu *v)
 {
-	const struct lkx_events *e = &v->events;
 	bool window_asked = plat_read_once(v->run->request_interrupt_window);
 
 	/* Nearly every lap has nothing to deliver, nobody who waits, and no window to take back. */
-	if (unlikely(e->exception_pending | e->exception_injected | e->nmi_injected | e->nmi_pending |
-		     e->interrupt_injected | e->interrupt_pending | e->entry_info_valid | window_asked |
-		     (v->proc_controls & LKX_WINDOWS)))
+	if (unlikely(!lkx_events_quiet(&v->events) || window_asked || (v->proc_controls & LKX_WINDOWS)))
 		lkx_events_inject_some(v, window_asked);
 }
 /* Entry did not happen after lkx_events_inject. */
 void lkx_events_cancel(struct lkx_vcpu *v);
 /* After a VM exit: what was delivered is gone; what the exit interrupted is to be delivered again. */
-void lkx_events_after_exit(struct lkx_vcpu *v);
+void lkx_events_interrupted(struct lkx_vcpu *v);
+static inline void lkx_events_after_exit(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+
+	/* The processor clears the valid bit of ENTRY_INTERRUPTION_INFO at exit: what was in it is delivered, or comes back here. */
+	e->entry_info_valid = false;
+	e->exception_injected = e->interrupt_injected = e->nmi_injected = false;
+	if (unlikely(v->exit.idt_vectoring_info & INTR_INFO_VALID))
+		lkx_events_interrupted(v);
+}
 
 /* KVM_INTERRUPT and KVM_NMI. */
 void lkx_queue_interrupt(struct lkx_vcpu *v, u8 vector);

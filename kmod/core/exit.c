@@ -165,20 +165,6 @@ int lkx_exit_dispatch(struct lkx_vcpu *v)
 {
 	u32 reason = v->exit.reason;
 
-	/* VM entry loaded guest state and found it wrong: the VMM's doing. SDM vol. 3, 27.8. */
-	if (unlikely(reason & EXIT_REASON_ENTRY_FAILED)) {
-		plat_debug(v->hw, "likex: VM entry failed, reason %#x, qualification %#llx\n", reason,
-			   (unsigned long long)v->exit.qualification);
-		v->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-		v->run->fail_entry.hardware_entry_failure_reason = reason;
-		v->run->fail_entry.cpu = plat_cpu(v);
-		return 0;
-	}
-	plat_debug(v->hw, "likex: vcpu %u exit %u qualification %#llx rip %#llx\n", v->id, reason,
-		   (unsigned long long)v->exit.qualification, (unsigned long long)lkx_rip(v));
-	/* Bits above the basic reason (enclave, bus lock, ...) are of features that are not enabled. */
-	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
-		return unexpected(v);
 	/* An indirect call is dear where the host defends itself against branch injection: not for the common ones. */
 	switch (reason) {
 	case EXIT_IO_INSTRUCTION:
@@ -192,5 +178,17 @@ int lkx_exit_dispatch(struct lkx_vcpu *v)
 	case EXIT_EXTERNAL_INTERRUPT:
 		return resume(v);
 	}
+	/* VM entry loaded guest state and found it wrong: the VMM's doing. SDM vol. 3, 27.8. */
+	if (unlikely(reason & EXIT_REASON_ENTRY_FAILED)) {
+		plat_debug(v->hw, "likex: VM entry failed, reason %#x, qualification %#llx\n", reason,
+			   (unsigned long long)v->exit.qualification);
+		v->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+		v->run->fail_entry.hardware_entry_failure_reason = reason;
+		v->run->fail_entry.cpu = plat_cpu(v);
+		return 0;
+	}
+	/* Bits above the basic reason (enclave, bus lock, ...) are of features that are not enabled. */
+	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
+		return unexpected(v);
 	return handlers[reason](v);
 }

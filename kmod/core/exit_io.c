@@ -32,7 +32,6 @@ int lkx_exit_io(struct lkx_vcpu *v)
 	port = IO_PORT(q);
 	size = IO_SIZE(q);
 	in = q & IO_IN;
-	v->pio = (struct lkx_pio){ .port = port, .size = size, .in = in, .count = 1 };
 	plat_trace_pio(v, port, size, 1, in);
 
 	run->exit_reason = KVM_EXIT_IO;
@@ -41,7 +40,9 @@ int lkx_exit_io(struct lkx_vcpu *v)
 	run->io.port = port;
 	run->io.count = 1;
 	run->io.data_offset = LIKEX_PIO_PAGE * LKX_PAGE_BYTES;
-	if (!in)
+	if (in)
+		v->pio = (struct lkx_pio){ .port = port, .size = size, .in = true, .count = 1 };
+	else
 		put_data(v->pio_data, &v->regs.gpr[RAX], size);
 
 	/* RIP moves when user space comes back: an IN has no value before, and a reset in between must not skip. */

@@ -6,10 +6,21 @@
 #include "mmio.h"
 #include "state.h"
 
+/* What user space answered to IN goes to RAX. Apart from its caller: only this needs a buffer, which the compiler guards. */
+static noinline void take_in_data(struct lkx_vcpu *v)
+{
+	u64 data = 0;
+
+	if (v->pio.size < 4)
+		data = v->regs.gpr[RAX];
+	memcpy(&data, v->pio_data, v->pio.size);
+	v->regs.gpr[RAX] = data;
+}
+
 static int finish_last_exit(struct lkx_vcpu *v)
 {
 	enum lkx_completion what = v->completion;
-	u64 data = 0, rip;
+	u64 rip;
 
 	v->completion = LKX_COMPLETE_NOTHING;
 	switch (what) {
@@ -21,12 +32,8 @@ static int finish_last_exit(struct lkx_vcpu *v)
 		rip = lkx_rip(v);
 		if (rip != v->completion_rip)
 			return 1;
-		if (what == LKX_COMPLETE_IN) {
-			if (v->pio.size < 4)
-				data = v->regs.gpr[RAX];
-			memcpy(&data, v->pio_data, v->pio.size);
-			v->regs.gpr[RAX] = data;
-		}
+		if (what == LKX_COMPLETE_IN)
+			take_in_data(v);
 		lkx_skip_instruction_at(v, rip);
 		return 1;
 	case LKX_COMPLETE_INS:
@@ -37,17 +44,20 @@ static int finish_last_exit(struct lkx_vcpu *v)
 	return 1;
 }
 
-/* XCR0, CR2 and armed debug registers: the guest's for the time of one lap. Interrupts are off. */
-static void load_guest(struct lkx_vcpu *v, u64 *host_xcr0)
+/*
+ * XCR0, CR2 and armed debug registers: the guest's for the time of one lap. Interrupts are off.
+ * Returns the host's XCR0 where it was replaced, else 0.
+ */
+static u64 load_guest(struct lkx_vcpu *v)
 {
 	struct lkx_hw *hw = v->hw;
+	u64 host_xcr0 = 0;
 
-	*host_xcr0 = 0;
 	if (v->osxsave) {
 		u64 host = hw_xgetbv(hw);
 
 		if (host != v->xcr0) {
-			*host_xcr0 = host;
+			host_xcr0 = host;
 			hw_xsetbv(hw, v->xcr0);
 		}
 	}
@@ -56,6 +66,7 @@ static void load_guest(struct lkx_vcpu *v, u64 *host_xcr0)
 	v->debug_loaded = vmcs_readn(hw, GUEST_DR7) & DR7_ENABLE_BITS;
 	if (unlikely(v->debug_loaded))
 		hw_load_debug_registers(hw, v->dr, v->dr6);
+	return host_xcr0;
 }
 
 static void save_guest(struct lkx_vcpu *v, u64 host_xcr0)
@@ -152,7 +163,7 @@ static int lap(struct lkx_vcpu *v)
 	}
 	lkx_tlb_sync(v);
 	plat_trace_entry(v);
-	load_guest(v, &host_xcr0);
+	host_xcr0 = load_guest(v);
 	v->has_run = true;
 	failed = hw_enter_guest(v->hw, &v->regs, v->launched);
 	save_guest(v, host_xcr0);
@@ -178,16 +189,19 @@ static int lap(struct lkx_vcpu *v)
 	}
 	lkx_events_after_exit(v);
 	reblock_nmis(v);
+	plat_debug(v->hw, "likex: vcpu %u exit %u qualification %#llx rip %#llx\n", v->id, v->exit.reason,
+		   (unsigned long long)v->exit.qualification, (unsigned long long)lkx_rip(v));
 	return lkx_exit_dispatch(v);
 }
 
 int lkx_vcpu_run(struct lkx_vcpu *v)
 {
 	struct kvm_run *run = v->run;
+	u64 cr8 = plat_read_once(run->cr8);
 	int r;
 
 	/* Without a local APIC here the run page carries CR8 in both directions. */
-	if (lkx_cr8_set(v, plat_read_once(run->cr8)))
+	if (unlikely(cr8 != v->cr8) && lkx_cr8_set(v, cr8))
 		return -EINVAL;
 	r = finish_last_exit(v);
 	if (r <= 0)

@@ -27,21 +27,26 @@ struct lkx_exit {
 
 /* What is to be delivered to the guest. At most one of `exception`, `interrupt`, `nmi` is in delivery (injected) at a time. */
 struct lkx_events {
+	/* These eight bytes are zero on nearly every lap, and looked at together: lkx_events_quiet. */
 	bool exception_pending;  /* raised by the core, not delivered yet */
+	bool interrupt_pending;  /* KVM_INTERRUPT's, waiting for the guest to take interrupts */
+	u8 nmi_pending;          /* 0 to 2 */
+	u8 unused;               /* 0 */
 	bool exception_injected; /* delivery was interrupted by a VM exit, or is in the VMCS */
+	bool interrupt_injected;
+	bool nmi_injected;
+	bool entry_info_valid;   /* ENTRY_INTERRUPTION_INFO holds a valid event */
+
 	u8 exception_vector;
 	bool exception_has_error;
 	bool exception_soft;     /* INT3, INTO: needs instruction_length */
 	u32 exception_error;
-	bool interrupt_pending;  /* KVM_INTERRUPT's, waiting for the guest to take interrupts */
-	bool interrupt_injected;
 	bool interrupt_soft;     /* INT n */
 	u8 interrupt_vector;
-	u8 nmi_pending;          /* 0 to 2 */
-	bool nmi_injected;
 	u32 instruction_length;  /* of soft events */
-	bool entry_info_valid;   /* ENTRY_INTERRUPTION_INFO holds a valid event */
 };
+_Static_assert(offsetof(struct lkx_events, entry_info_valid) == 7 && offsetof(struct lkx_events, exception_vector) == 8,
+	       "lkx_events_quiet looks at what comes first");
 
 /* What KVM_RUN has to finish first, because user space answered an exit. */
 enum lkx_completion {

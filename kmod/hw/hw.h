@@ -11,6 +11,7 @@
 #define LKX_HW_H
 
 #include "plat.h"
+#include <linux/jump_label.h>
 #include <asm/asm.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
@@ -96,12 +97,15 @@ static inline void hw_invvpid(struct lkx_hw *hw, u64 type, u16 vpid, u64 gla)
 struct lkx_regs;
 /* vmenter.S: runs the guest of the current VMCS until it exits. True: VM entry failed before it began (VMfail). */
 bool lkx_vmenter(struct lkx_regs *regs, bool launched);
-/* The same, with what the host's mitigations ask for around it (linux/vcpu_run.c). */
-bool lkx_enter_guest(struct lkx_regs *regs, bool launched);
+/* The same with what some hosts ask for around it, whose key is on (linux/vcpu_run.c). */
+bool lkx_enter_guest_guarded(struct lkx_regs *regs, bool launched);
+DECLARE_STATIC_KEY_FALSE(lkx_entry_guarded);
 
 static inline bool hw_enter_guest(struct lkx_hw *hw, struct lkx_regs *regs, bool launched)
 {
-	return lkx_enter_guest(regs, launched);
+	if (static_branch_unlikely(&lkx_entry_guarded))
+		return lkx_enter_guest_guarded(regs, launched);
+	return lkx_vmenter(regs, launched);
 }
 
 /* --- MSRs, control and debug registers --- */

@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/build_bug.h>
+#include <linux/entry-kvm.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -24,6 +25,7 @@
 #include <linux/spinlock.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/types.h>
 
 struct lkx_hw;
@@ -217,11 +219,19 @@ bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva);
 /* Makes every vCPU of `vm` that is in guest mode leave it, and returns when each has. */
 void plat_kick_guests(struct lkx_vm *vm);
 /* Signals and rescheduling, interrupts on: 0, or -EINTR when user space must be returned to. */
-int plat_run_poll(struct lkx_vcpu *v);
+int lkx_run_poll(void); /* host_work.c */
+static inline int plat_run_poll(struct lkx_vcpu *v)
+{
+	/* Signals are part of this work. */
+	return unlikely(__xfer_to_guest_mode_work_pending()) ? lkx_run_poll() : 0;
+}
 /* From here to plat_entry_end: this CPU, interrupts off, the vCPU's VMCS current, guest FPU and MSRs loaded. False: not possible now. */
 bool plat_entry_begin(struct lkx_vcpu *v);
 /* Interrupts off and v->mode is in guest: has something come up since plat_run_poll? */
-bool plat_entry_pending(struct lkx_vcpu *v);
+static inline bool plat_entry_pending(struct lkx_vcpu *v)
+{
+	return __xfer_to_guest_mode_work_pending();
+}
 /* After an exit, interrupts still off: hands an NMI or machine check that caused it to the host. */
 void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
 /* The CPU this vCPU last ran on, for people. */
@@ -241,11 +251,34 @@ u32 plat_tsc_khz(struct lkx_hw *hw);
 #define plat_warn_on(hw, cond) WARN_ON_ONCE(cond)
 #define plat_debug(hw, fmt, ...) pr_debug(fmt, ##__VA_ARGS__)
 
-void plat_trace_entry(struct lkx_vcpu *v);
-void plat_trace_exit(struct lkx_vcpu *v, const struct lkx_exit *e);
+/* Those that every exit passes cost a no-op while nobody listens. The rest of them is in linux/trace.c. */
+DECLARE_TRACEPOINT(likex_entry);
+DECLARE_TRACEPOINT(likex_exit);
+DECLARE_TRACEPOINT(likex_pio);
+
+void lkx_trace_entry(struct lkx_vcpu *v);
+static inline void plat_trace_entry(struct lkx_vcpu *v)
+{
+	if (tracepoint_enabled(likex_entry))
+		lkx_trace_entry(v);
+}
+
+void lkx_trace_exit(struct lkx_vcpu *v, const struct lkx_exit *e);
+static inline void plat_trace_exit(struct lkx_vcpu *v, const struct lkx_exit *e)
+{
+	if (tracepoint_enabled(likex_exit))
+		lkx_trace_exit(v, e);
+}
+
+void lkx_trace_pio(struct lkx_vcpu *v, u16 port, u32 size, u32 count, bool in);
+static inline void plat_trace_pio(struct lkx_vcpu *v, u16 port, u32 size, u32 count, bool in)
+{
+	if (tracepoint_enabled(likex_pio))
+		lkx_trace_pio(v, port, size, count, in);
+}
+
 void plat_trace_inject(struct lkx_vcpu *v, u32 interruption_info, u32 error_code);
 void plat_trace_fault(struct lkx_vcpu *v, u64 gpa, u64 qualification, u64 spte);
 void plat_trace_mmio(struct lkx_vcpu *v, u64 gpa, u32 len, bool write, u64 data);
-void plat_trace_pio(struct lkx_vcpu *v, u16 port, u32 size, u32 count, bool in);
 
 #endif

@@ -39,6 +39,21 @@ static inline void lkx_note_guest_ran(void)
 #endif
 }
 
+/*
+ * The thread's extended state, and whether nothing but one XSAVE and one XRSTOR is to be done when it changes. Only of kernels that were looked
+ * at: on newer ones the kernel's own function does all.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define lkx_fpu_is_simple() (cpu_feature_enabled(X86_FEATURE_XSAVE) && !cpu_feature_enabled(X86_FEATURE_XFD))
+#else
+#define lkx_fpu_is_simple() false
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define lkx_thread_fpu() (&current->thread.fpu)
+#else
+#define lkx_thread_fpu() x86_task_fpu(current)
+#endif
+
 /* MSRs that every processor with VMX has, without the tracepoint and the call that rdmsrl() comes with. */
 static inline u64 lkx_rdmsr(u32 msr)
 {

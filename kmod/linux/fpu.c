@@ -14,16 +14,6 @@ void lkx_fpu_destroy(struct linux_vcpu *lv)
 		fpu_free_guest_fpstate(&lv->fpu);
 }
 
-void lkx_fpu_enter(struct linux_vcpu *lv)
-{
-	fpu_swap_kvm_fpstate(&lv->fpu, true);
-}
-
-void lkx_fpu_leave(struct linux_vcpu *lv)
-{
-	fpu_swap_kvm_fpstate(&lv->fpu, false);
-}
-
 #define XFEATURE_X87 1ull
 #define XFEATURE_XMM 2ull
 #define XFEATURE_YMM 4ull

@@ -8,7 +8,8 @@
 /* 0 or -ENOMEM. */
 int lkx_fpu_init(struct linux_vcpu *lv);
 void lkx_fpu_destroy(struct linux_vcpu *lv);
-/* The thread's registers become the guest's, and back. */
+void lkx_fpu_switch_init(void);
+/* fpu_switch.c: the thread's registers become the guest's, and back. */
 void lkx_fpu_enter(struct linux_vcpu *lv);
 void lkx_fpu_leave(struct linux_vcpu *lv);
 /* KVM_GET_FPU and KVM_SET_FPU, outside of KVM_RUN. */

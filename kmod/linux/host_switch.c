@@ -143,6 +143,12 @@ void lkx_load_guest_host_state(struct linux_vcpu *lv)
 	lv->host_switched = true;
 }
 
+/* Of a thread with an I/O bitmap, which lies behind that limit. For others it is enough to note it, as invalidate_tss_limit does. */
+static noinline void restore_tss_limit(void)
+{
+	invalidate_tss_limit();
+}
+
 /* Of a 32-bit program, or one that loads segment registers by itself. */
 static noinline void restore_selectors(struct linux_vcpu *lv)
 {
@@ -177,7 +183,10 @@ void lkx_switch_to_host(struct linux_vcpu *lv)
 	if (unlikely(lv->host_ds | lv->host_es | lv->host_fs | lv->host_gs))
 		restore_selectors(lv);
 	/* A VM exit leaves TR with the architecture's smallest limit, GDTR and IDTR with the largest. */
-	invalidate_tss_limit();
+	if (unlikely(test_thread_flag(TIF_IO_BITMAP)))
+		restore_tss_limit();
+	else
+		this_cpu_write(__tss_limit_invalid, true);
 	native_load_gdt(&cpu->gdt);
 	native_load_idt(&cpu->idt);
 }

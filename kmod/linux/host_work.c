@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* Between two laps: what the host wants of this thread. Apart from the rest because <linux/kvm_host.h> shares names with the core. */
 #include "plat.h"
-#include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
 
@@ -12,17 +11,9 @@
 static struct kvm_run nobodys_run;
 static struct kvm_vcpu nobody = { .run = &nobodys_run };
 
-int plat_run_poll(struct lkx_vcpu *v)
+int lkx_run_poll(void)
 {
-	/* Signals are part of this work. */
-	if (likely(!__xfer_to_guest_mode_work_pending()))
-		return 0;
 	if (signal_pending(current))
 		return -EINTR;
 	return xfer_to_guest_mode_handle_work(&nobody);
-}
-
-bool plat_entry_pending(struct lkx_vcpu *v)
-{
-	return __xfer_to_guest_mode_work_pending();
 }

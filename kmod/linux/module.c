@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "debugfs.h"
 #include "files.h"
+#include "fpu.h"
 #include "vmx_cpu.h"
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -20,6 +21,7 @@ static int __init likex_init(void)
 	if (r)
 		return r;
 	lkx_run_init();
+	lkx_fpu_switch_init();
 	preempt_notifier_inc(); /* vCPU threads are told when they are switched */
 	r = misc_register(&device);
 	if (r) {

@@ -34,7 +34,7 @@ static long run(struct linux_vcpu *lv, unsigned long arg)
 	if (arg)
 		return -EINVAL;
 	/* KVM_CAP_SYNC_REGS is not offered. */
-	if (READ_ONCE(page->kvm_valid_regs) || READ_ONCE(page->kvm_dirty_regs))
+	if (READ_ONCE(page->kvm_valid_regs) | READ_ONCE(page->kvm_dirty_regs))
 		return -EINVAL;
 	activate_signal_mask(lv);
 	lkx_fpu_enter(lv);
@@ -277,7 +277,7 @@ long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
 
 	if (linux_vm(lv->core.vm)->mm != current->mm)
 		return -EIO;
-	if (_IOC_TYPE(cmd) != KVMIO)
+	if (unlikely(cmd != KVM_RUN) && _IOC_TYPE(cmd) != KVMIO)
 		return -ENOTTY;
 	if (mutex_lock_killable(&lv->lock))
 		return -EINTR;

@@ -13,12 +13,17 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
-static bool flush_l1d; /* set once, by lkx_run_init */
+/* Set once, by lkx_run_init. */
+static bool flush_l1d;
+DEFINE_STATIC_KEY_FALSE(lkx_entry_guarded);
 
 void lkx_run_init(void)
 {
 	flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) && boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
 		    l1tf_mitigation != L1TF_MITIGATION_OFF;
+	/* Context tracking is on from boot or never. */
+	if (flush_l1d || context_tracking_enabled())
+		static_branch_enable(&lkx_entry_guarded);
 	if (boot_cpu_has_bug(X86_BUG_L1TF) && !flush_l1d && l1tf_mitigation != L1TF_MITIGATION_OFF)
 		pr_warn("this processor has L1TF and no L1D flush: a guest may read host memory from the cache; update its microcode\n");
 }
@@ -46,9 +51,9 @@ bool plat_entry_begin(struct lkx_vcpu *v)
 
 /*
  * VM entry, as context tracking sees it: guest mode is as quiescent as user mode. Nothing that can be traced may run
- * between enter and exit. (Without context tracking RCU is told by plat_entry_end.)
+ * between enter and exit. (Without context tracking RCU is told by plat_entry_end.) And with the flush that L1TF asks for.
  */
-noinstr bool lkx_enter_guest(struct lkx_regs *regs, bool launched)
+noinstr bool lkx_enter_guest_guarded(struct lkx_regs *regs, bool launched)
 {
 	bool failed;
 
@@ -77,16 +82,17 @@ void plat_entry_end(struct lkx_vcpu *v)
 	if (unlikely(lv->host_debugctl))
 		update_debugctlmsr(lv->host_debugctl);
 	lkx_note_guest_ran();
-	/*
-	 * RCU asks by the clock, whose interrupt finds this thread in the kernel if it ended a lap: what it interrupted was
-	 * the guest, where no reader is. Between two such interrupts nobody wants to know.
-	 */
-	if (v->exit.reason == EXIT_EXTERNAL_INTERRUPT || v->exit.reason == EXIT_PREEMPTION_TIMER)
+	if (v->exit.reason == EXIT_EXTERNAL_INTERRUPT || v->exit.reason == EXIT_PREEMPTION_TIMER) {
+		/*
+		 * RCU asks by the clock, whose interrupt finds this thread in the kernel if it ended a lap: what it interrupted was
+		 * the guest, where no reader is. Between two such interrupts nobody wants to know.
+		 */
 		lkx_rcu_note_guest();
-	/* The interrupt that ended the lap is taken in this window, and ticks count as the guest's time. */
-	local_irq_enable();
-	asm volatile("nop");
-	local_irq_disable();
+		/* The interrupt that ended the lap is taken in this window, so that its tick counts as the guest's time. */
+		local_irq_enable();
+		asm volatile("nop");
+		local_irq_disable();
+	}
 	vtime_account_guest_exit();
 	local_irq_enable();
 	preempt_enable();

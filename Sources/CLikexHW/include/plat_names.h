@@ -47,6 +47,7 @@ typedef long long s64;
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define noinline __attribute__((noinline))
 #define fallthrough __attribute__((__fallthrough__))
 
 /* <linux/math64.h> */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 # Every guest on stock KVM and on LiKeX: the same output, exits, registers and memory, and what guests.json expects.
+# And what a switch between the two must keep: extended registers, and what an exit may cost (in instructions: the same in every run).
 # lab: KERNEL=6.1 CPUS=1
 # lab: KERNEL=6.12 CPUS=1
 set -e
@@ -7,3 +8,5 @@ set -e
 modprobe kvm-intel
 modprobe likex
 likex compare /guests/*.bin --devices /dev/kvm,/dev/rust_kvm
+fpu_turns /dev/rust_kvm 200
+exit_cost /dev/rust_kvm io=1300 hlt=1300 cpuid=400 vmcall=400 rdmsr=400 wrmsr=400
