@@ -62,6 +62,11 @@ u32 plat_cpu(struct lkx_vcpu *v)
 	return v->hw->platform->cpu(v);
 }
 
+void plat_ioevent_signal(struct lkx_vm *vm, void *target)
+{
+	vm->hw->platform->ioevent_signal(vm, target);
+}
+
 /* Traces may go unwatched. */
 #define TRACE(v, name, ...)                                          \
 	do {                                                         \

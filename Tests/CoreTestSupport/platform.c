@@ -127,6 +127,14 @@ static u32 cpu(struct lkx_vcpu *v)
 	return 0;
 }
 
+static void ioevent_signal(struct lkx_vm *vm, void *target)
+{
+	struct fake *f = fake_of(vm->hw);
+
+	f->signals++;
+	f->signalled = (uintptr_t)target;
+}
+
 static u64 guest_xcr0(struct lkx_hw *hw)
 {
 	return fake_of(hw)->host_xcr0;
@@ -159,6 +167,7 @@ const struct plat_ops fake_platform = {
 	.host_event = host_event,
 	.entry_end = entry_end,
 	.cpu = cpu,
+	.ioevent_signal = ioevent_signal,
 	.guest_xcr0 = guest_xcr0,
 	.tsc_khz = tsc_khz,
 	.warn = warn,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* IN and OUT: user space has the devices. Exit qualification: SDM vol. 3, table 28-5. */
 #include "exits.h"
+#include "ioevent.h"
 
 #define IO_SIZE(q) (((q) & 7) + 1)
 #define IO_IN BIT(3)
@@ -33,6 +34,10 @@ int lkx_exit_io(struct lkx_vcpu *v)
 	size = IO_SIZE(q);
 	in = q & IO_IN;
 	plat_trace_pio(v, port, size, 1, in);
+	if (!in && lkx_ioevent_write(v->vm, LKX_IOEVENT_PIO, port, size, &v->regs.gpr[RAX])) {
+		lkx_skip_instruction(v);
+		return 1;
+	}
 
 	run->exit_reason = KVM_EXIT_IO;
 	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;

@@ -2,6 +2,7 @@
 // INS and OUTS, with and without REP. Exit qualification: SDM vol. 3, table 28-5; instruction information: table 28-9.
 #include "exits.h"
 #include "fetch.h"
+#include "ioevent.h"
 #include "mmio.h"
 #include "segment.h"
 
@@ -153,17 +154,21 @@ static int exit_outs(struct lkx_vcpu *v, const struct string_io *s)
 {
 	struct lkx_walk_fault fault;
 	u64 value = 0, linear;
+	bool told;
 	int err = lkx_segment_access(v, s->segment, lkx_gpr(v, RSI) & address_mask(s->address_bytes), s->size, false, &linear, &fault);
 
 	if (!err)
 		err = lkx_gla_read(v, linear, lkx_explicit_access(v), &value, s->size, &fault);
 	if (err)
 		return access_failed(v, err, &fault);
-	memcpy(v->pio_data, &value, s->size);
-	ask_user_space(v, s, 1);
+	told = lkx_ioevent_write(v->vm, LKX_IOEVENT_PIO, s->port, s->size, &value);
+	if (!told) {
+		memcpy(v->pio_data, &value, s->size);
+		ask_user_space(v, s, 1);
+	}
 	advance(v, RSI, s->address_bytes, s->size, s->rep, 1);
 	finish(v, none_left(v, s->rep, s->address_bytes));
-	return 0;
+	return told;
 }
 
 /* How many elements one exit for INS reads ahead: within a page's number of bytes, as stock KVM counts it. */

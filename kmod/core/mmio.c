@@ -3,6 +3,7 @@
 #include "mmio.h"
 #include "decode_address.h"
 #include "fetch.h"
+#include "ioevent.h"
 #include "segment.h"
 
 static void read_context(struct lkx_vcpu *v, u64 gpr[16], struct lkx_decode_context *c)
@@ -72,6 +73,17 @@ static bool in_memory(struct lkx_vcpu *v)
 	return !lkx_gpa_read(v->vm, gpa, data, m->len[m->active]);
 }
 
+/* The current fragment where an eventfd is told of it. */
+static bool is_event(struct lkx_vcpu *v)
+{
+	const struct lkx_mmio *m = &v->mmio;
+
+	if (!m->write || !lkx_ioevent_write(v->vm, LKX_IOEVENT_MMIO, m->gpa[m->active], m->len[m->active], m->data + done_bytes(m)))
+		return false;
+	plat_trace_mmio(v, m->gpa[m->active], m->len[m->active], true, 0);
+	return true;
+}
+
 /* Fills the run page with the current fragment. */
 static void ask_user_space(struct lkx_vcpu *v)
 {
@@ -125,7 +137,7 @@ static int continue_access(struct lkx_vcpu *v)
 	struct lkx_mmio *m = &v->mmio;
 
 	for (; m->active < m->fragments; m->active++) {
-		if (!in_memory(v)) {
+		if (!in_memory(v) && !is_event(v)) {
 			ask_user_space(v);
 			return 0;
 		}

@@ -8,6 +8,7 @@
 #include "vmx_caps.h"
 
 struct lkx_vcpu;
+struct lkx_ioevents;
 
 /* [I] immutable after creation  [E] ept.lock  [S] the platform's slots lock  [a] atomic  [r] RCU, written under [S] */
 struct lkx_vm {
@@ -16,6 +17,7 @@ struct lkx_vm {
 	struct lkx_ept ept;
 	struct lkx_memslots plat_rcu_ptr *slots;       /* [r] published under [E] too */
 	struct lkx_memslot leaving;                    /* [E] slot no longer in `slots` with entries still in the EPT; npages 0: none */
+	struct lkx_ioevents plat_rcu_ptr *ioevents;    /* [r] NULL: none */
 	u64 tss_addr;                                  /* [S] KVM_SET_TSS_ADDR; unrestricted guests need no TSS there */
 	u64 identity_map_addr;                         /* [S] */
 	u32 tsc_khz;                                   /* [I] what new vCPUs start with */

@@ -239,6 +239,11 @@ u32 plat_cpu(struct lkx_vcpu *v);
 /* Interrupts on again: a host interrupt that caused the exit is taken here. */
 void plat_entry_end(struct lkx_vcpu *v);
 
+/* --- events (linux/ioeventfd.c) --- */
+
+/* Tells whoever waits for a lkx_ioevent's target. In plat_rcu_lock; does not sleep. */
+void plat_ioevent_signal(struct lkx_vm *vm, void *target);
+
 /* --- the guest's extended state and the host's clock --- */
 
 /* What of XCR0 the host lets a guest have. */

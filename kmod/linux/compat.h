@@ -23,6 +23,12 @@
 #define lkx_rcu_note_guest() rcu_virt_note_context_switch(smp_processor_id())
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define lkx_eventfd_signal(ctx) eventfd_signal(ctx)
+#else
+#define lkx_eventfd_signal(ctx) eventfd_signal(ctx, 1)
+#endif
+
 /* emergency.c */
 #define LKX_STOCK_TAKES_SLOT_AT_LOAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
 

@@ -29,6 +29,11 @@ void lkx_vm_put(struct linux_vm *vm);
 long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg);
 bool lkx_is_vm_ioctl(unsigned int cmd);
 
+/* ioeventfd.c: KVM_IOEVENTFD. 0 or -errno: as lkx_ioevent_decode, _add and _remove, -EFAULT, -EBADF, -EINVAL (no eventfd). */
+long lkx_ioeventfd(struct linux_vm *vm, void __user *user);
+/* No vCPU is left. */
+void lkx_ioeventfds_free(struct linux_vm *vm);
+
 /* KVM_CREATE_VCPU: the new vCPU's fd, or -errno. */
 int lkx_vcpu_create(struct linux_vm *vm, unsigned long id);
 void lkx_vcpu_free(struct linux_vcpu *lv);

@@ -24,6 +24,7 @@ static void destroy(struct linux_vm *vm)
 	lkx_mm_unwatch(vm);
 	for (i = 0; i < vm->vcpus; i++)
 		lkx_vcpu_free(vm->vcpu[i]);
+	lkx_ioeventfds_free(vm);
 	lkx_ept_destroy(&vm->core);
 	lkx_memslots_destroy(&vm->core);
 	mmdrop(vm->mm);
@@ -99,6 +100,7 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_SET_USER_MEMORY_REGION:
 	case KVM_SET_TSS_ADDR:
 	case KVM_SET_IDENTITY_MAP_ADDR:
+	case KVM_IOEVENTFD:
 		return true;
 	}
 	return false;
@@ -120,6 +122,8 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 		return set_tss_addr(vm, arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:
 		return set_identity_map_addr(vm, user);
+	case KVM_IOEVENTFD:
+		return lkx_ioeventfd(vm, user);
 	case KVM_CHECK_EXTENSION:
 		return lkx_check_extension(arg);
 	}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <x86intrin.h>
 
@@ -25,7 +26,7 @@ enum { WARM_UP = 20, ROUNDS = 201, CODE = 0x1000, MEMORY = 0x40000 };
 #define TRACE "	xchgw %bx, %bx\n"
 
 extern const uint8_t guest_io[], guest_hlt[], guest_mmio[], guest_cpuid[], guest_vmcall[], guest_msr[], guest_wrmsr[],
-	guest_nothing[], guest_end[];
+	guest_eventfd[], guest_nothing[], guest_end[];
 __asm__(".pushsection .rodata\n"
 	"guest_io:	outb %al, $0x81\n	jmp guest_io\n"
 	"guest_hlt:	hlt\n	jmp guest_hlt\n"
@@ -39,6 +40,9 @@ __asm__(".pushsection .rodata\n"
 	"	movl $0x1a0, %ecx\n" TRACE "	rdmsr\n" TRACE
 	"guest_wrmsr:	" MEASURED("	xorl %eax, %eax\n	xorl %edx, %edx\n	movl $0x8b, %ecx\n	wrmsr\n") "	jmp guest_wrmsr\n"
 	"	xorl %eax, %eax\n	xorl %edx, %edx\n	movl $0x8b, %ecx\n" TRACE "	wrmsr\n" TRACE
+	// An ioeventfd is at this port.
+	"guest_eventfd:	" MEASURED("	outb %al, $0x90\n") "	jmp guest_eventfd\n"
+	TRACE "	outb %al, $0x90\n" TRACE
 	"guest_nothing:	" MEASURED("") "	jmp guest_nothing\n"
 	"guest_end:\n"
 	".popsection");
@@ -55,7 +59,8 @@ static const struct kind {
 	{ "cpuid", guest_cpuid, guest_vmcall, false, KVM_EXIT_IO },
 	{ "vmcall", guest_vmcall, guest_msr, false, KVM_EXIT_IO },
 	{ "rdmsr", guest_msr, guest_wrmsr, false, KVM_EXIT_IO },
-	{ "wrmsr", guest_wrmsr, guest_nothing, false, KVM_EXIT_IO },
+	{ "wrmsr", guest_wrmsr, guest_eventfd, false, KVM_EXIT_IO },
+	{ "eventfd", guest_eventfd, guest_nothing, false, KVM_EXIT_IO },
 	{ "nothing", guest_nothing, guest_end, false, KVM_EXIT_IO },
 };
 
@@ -85,6 +90,11 @@ static void prepare(struct machine *m, const char *device, const struct kind *k)
 	machine_add_vcpu(m, 0);
 	memory = machine_add_memory(m, 0, 0, MEMORY, 0, NULL);
 	memcpy(memory + CODE, k->begin, (size_t)(k->end - k->begin));
+	if (k->begin == guest_eventfd) {
+		struct kvm_ioeventfd event = { .addr = 0x90, .len = 1, .flags = KVM_IOEVENTFD_FLAG_PIO, .fd = eventfd(0, 0) };
+
+		must_ioctl(m, m->vm_fd, KVM_IOEVENTFD, &event);
+	}
 	machine_set_cpuid(m);
 	machine_set_mode(m, MODE_LONG64, (uint64_t *)(memory + 0x9000));
 	machine_set_entry(m, CODE, 0x8000);
@@ -143,7 +153,7 @@ static const struct kind *kind_named(const char *name)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, name, length))
 			return &kinds[i];
-	die("no kind of exit is called %s; there are io, hlt, mmio, cpuid, vmcall, rdmsr, wrmsr, nothing", name);
+	die("no kind of exit is called %s; there are io, hlt, mmio, cpuid, vmcall, rdmsr, wrmsr, eventfd, nothing", name);
 }
 
 int main(int argc, char **argv)

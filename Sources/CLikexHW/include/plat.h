@@ -54,6 +54,8 @@ struct plat_ops {
 	void (*host_event)(struct lkx_vcpu *v, u32 interruption_info);
 	void (*entry_end)(struct lkx_vcpu *v);
 	u32 (*cpu)(struct lkx_vcpu *v);
+	/* May be NULL where no event is ever added. */
+	void (*ioevent_signal)(struct lkx_vm *vm, void *target);
 	u64 (*guest_xcr0)(struct lkx_hw *hw);
 	u32 (*tsc_khz)(struct lkx_hw *hw);
 	/* `condition`, which must never hold, did. */
@@ -260,6 +262,7 @@ bool plat_entry_pending(struct lkx_vcpu *v);
 void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
 void plat_entry_end(struct lkx_vcpu *v);
 u32 plat_cpu(struct lkx_vcpu *v);
+void plat_ioevent_signal(struct lkx_vm *vm, void *target);
 
 static inline u64 plat_guest_xcr0(struct lkx_hw *hw)
 {

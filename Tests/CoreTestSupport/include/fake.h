@@ -63,6 +63,8 @@ struct fake {
 	u32 refusals, pendings;  /* plat_entry_begin's and plat_entry_pending's next answers: so many times not now */
 	int polled;              /* plat_run_poll's answer */
 	u32 entries, begun, ended, host_events;
+	u32 signals;             /* of ioevents */
+	u64 signalled;           /* the last one's target */
 	struct fake_entry at_entry; /* the last */
 	u64 dr[4], dr6;          /* the processor's */
 	bool debug_restored;

@@ -9,4 +9,7 @@ modprobe kvm-intel
 modprobe likex
 likex compare /guests/*.bin --devices /dev/kvm,/dev/rust_kvm
 fpu_turns /dev/rust_kvm 200
+# Eventfds for a guest's writes: one program, the same on both.
+ioeventfd /dev/kvm
+ioeventfd /dev/rust_kvm
 exit_cost /dev/rust_kvm io=1300 hlt=1300 cpuid=400 vmcall=400 rdmsr=400 wrmsr=400
