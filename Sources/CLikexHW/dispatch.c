@@ -17,9 +17,16 @@ u64 plat_mmu_begin(struct lkx_vm *vm)
 	return vm->hw->platform->mmu_begin(vm);
 }
 
-bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
+bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 {
-	return vm->hw->platform->mmu_retry(vm, seq, hva);
+	return vm->hw->platform->mmu_retry(vm, seq, hva, size);
+}
+
+void plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+{
+	memset(near, 0, count * sizeof(*near));
+	if (vm->hw->platform->pages_near)
+		vm->hw->platform->pages_near(vm, hva, count, near);
 }
 
 bool plat_slots_locked(struct lkx_vm *vm)

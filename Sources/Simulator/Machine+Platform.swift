@@ -40,7 +40,12 @@ extension Machine {
         }
         unsafe ops.page_put = { _, _, _ in }
         unsafe ops.mmu_begin = { _ in 0 }
-        unsafe ops.mmu_retry = { _, _, _ in false }
+        unsafe ops.mmu_retry = { _, _, _, _ in false }
+        unsafe ops.pages_near = { _, hva, count, near in
+            guard let near = unsafe near else { return }
+            let pages = unsafe UnsafeMutableBufferPointer(start: near, count: Int(count))
+            unsafe UserMemory.findPresent(from: hva, pages)
+        }
         unsafe ops.slots_locked = { _ in true }
         unsafe ops.kick_guests = { vm in
             guard let vm = unsafe vm else { return }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CKVMSys
+import CLikexHW
 
 /// The VMM's memory: this process's.
 enum UserMemory {
@@ -22,6 +23,21 @@ enum UserMemory {
     /// Makes one page present as a load or a store there would; false where that would be a signal.
     static func populate(_ address: UInt64, write: Bool) -> Bool {
         isUserSpace(address, 1) && lkx_sys_populate(address & ~0xFFF, write)
+    }
+
+    /// Sets words (plat_pages_near) for the pages from an address on that a module would find present: what this process has written is there
+    /// and its own, and may be written again where its protection allows.
+    static func findPresent(from address: UInt64, _ words: UnsafeMutableBufferPointer<UInt64>) {
+        unsafe withUnsafeTemporaryAllocation(of: Bool.self, capacity: words.count) { own in
+            guard let found = own.baseAddress, isUserSpace(address, words.count << 12) else { return }
+            unsafe lkx_sys_find_own(address, words.count, found)
+            for index in 0..<words.count where unsafe own[index] {
+                let page = address + UInt64(index) << 12
+                // It is there: this changes nothing but an entry that was write-protected for no reason.
+                let isWritable = lkx_sys_populate(page, true)
+                unsafe words[index] = page | PLAT_NEAR_PRESENT | (isWritable ? PLAT_NEAR_WRITABLE : 0)
+            }
+        }
     }
 
     private static func isUserSpace(_ address: UInt64, _ count: Int) -> Bool {

@@ -70,7 +70,7 @@ static u64 mmu_begin(struct lkx_vm *vm)
 	return 0;
 }
 
-static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
+static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 {
 	return false;
 }

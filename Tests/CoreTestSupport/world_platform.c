@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void play_race(struct world *w, u64 index)
+static void play_race(struct world *w, enum world_race *which, u64 index)
 {
-	enum world_race race = w->race;
+	enum world_race race = *which;
 	struct kvm_userspace_memory_region *r = &w->race_region;
 
-	w->race = WORLD_RACE_NONE;
+	*which = WORLD_RACE_NONE;
 	switch (race) {
 	case WORLD_RACE_NONE:
 		break;
@@ -51,7 +51,7 @@ static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, 
 	page->writable = p->state == WORLD_PRESENT;
 	page->ref = page;
 	w->references++;
-	play_race(w, index);
+	play_race(w, &w->race, index);
 	return 0;
 }
 
@@ -70,7 +70,7 @@ static u64 mmu_begin(struct lkx_vm *vm)
 	return world_of(vm->hw)->sequence;
 }
 
-static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
+static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 {
 	struct world *w = world_of(vm->hw);
 
@@ -78,7 +78,24 @@ static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
 		abort();
 	if (w->ignore_retry)
 		return false;
-	return (w->in_progress && hva >= w->start && hva < w->end) || w->sequence != seq;
+	return (w->in_progress && hva + size > w->start && hva < w->end) || w->sequence != seq;
+}
+
+static void pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+{
+	struct world *w = world_of(vm->hw);
+	u32 i;
+
+	must_be_unlocked(w, "plat_pages_near");
+	for (i = 0; i < count && w->near; i++) {
+		u64 index = (hva - WORLD_HVA) / 4096 + i;
+		const struct world_page *p = index < WORLD_PAGES ? &w->page[index] : NULL;
+
+		if (!p || p->state == WORLD_LAZY || p->state == WORLD_GONE)
+			continue;
+		near[i] = p->pfn * 4096 | PLAT_NEAR_PRESENT | (p->state == WORLD_PRESENT ? PLAT_NEAR_WRITABLE : 0);
+	}
+	play_race(w, &w->near_race, w->near_race_page);
 }
 
 static bool slots_locked(struct lkx_vm *vm)
@@ -113,6 +130,7 @@ const struct plat_ops world_platform = {
 	.page_put = page_put,
 	.mmu_begin = mmu_begin,
 	.mmu_retry = mmu_retry,
+	.pages_near = pages_near,
 	.slots_locked = slots_locked,
 	.kick_guests = kick_guests,
 	.warn = warn,

@@ -16,15 +16,21 @@ import Testing
 
     struct Pair: CustomTestStringConvertible {
         var outer: Outer, inner: Inner
-        var testDescription: String { "\(outer) with \(inner)" }
-        static let all = Outer.allCases.flatMap { outer in Inner.allCases.map { Pair(outer: outer, inner: $0) } }
+        /// Pages near the one that faults are mapped with it.
+        var isNear: Bool
+        var testDescription: String { "\(outer) with \(inner)\(isNear ? ", pages near" : "")" }
+        static let all = Outer.allCases.flatMap { outer in
+            Inner.allCases.flatMap { inner in
+                [false, true].map { Pair(outer: outer, inner: inner, isNear: $0) }
+            }
+        }
     }
 
     private static let gfn: UInt64 = 20, page: UInt64 = 4
 
     /// Guest frames 16 to 31 on the VMM's pages 0 to 15 and, in a slot of its own, 40 on page 4 again; both CPUs run
     /// guests.
-    private func recorded(_ outer: Outer) -> RecordedWorld {
+    private func recorded(_ outer: Outer, isNear: Bool) -> RecordedWorld {
         let recorded = RecordedWorld()
         let world = recorded.world
         recorded.operation("set up") {
@@ -35,6 +41,8 @@ import Testing
             if outer != .readFault && outer != .writeFault {
                 for vcpu in 0..<2 as Range<UInt32> { world.access(vcpu, Self.gfn) }
             }
+            if isNear { world.host(6, pages: 10, WORLD_PRESENT) }
+            world.w.pointee.near = isNear
         }
         return recorded
     }
@@ -65,7 +73,7 @@ import Testing
         var gap: UInt32 = 0
         var gaps: UInt32 = 1
         while gap < gaps {
-            let recorded = recorded(pair.outer)
+            let recorded = recorded(pair.outer, isNear: pair.isNear)
             let world = recorded.world
             recorded.operation("\(pair.testDescription) in gap \(gap)") {
                 recorded.atUnlock { nth in

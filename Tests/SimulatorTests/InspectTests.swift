@@ -27,12 +27,13 @@ import Testing
         #expect(device.run() == .success(0))
         let after = try #require(device.kernel.pageTables().first)
         #expect(after.tables == 4)
-        #expect(after.entries.map(\.level) == [4, 3, 2, 1, 1, 1])
+        #expect(after.entries.map(\.level) == [4, 3, 2, 1, 1, 1, 1, 1])
         let leaves = after.entries.filter(\.isLeaf)
-        #expect(leaves.map(\.address.rawValue) == [0, 0x5000, 0x6000])
-        #expect(
-            leaves.allSatisfy { $0.permissions == "rwx" && $0.memoryType == "WB" && $0.ignoresPAT && $0.isAccessed })
-        #expect(leaves.map(\.isDirty) == [false, false, true])
+        // Alike ones in a row are one: what the guest used, and what was mapped with its first page.
+        #expect(leaves.map(\.address.rawValue) == [0, 0x1000, 0x5000, 0x6000, 0x7000])
+        #expect(leaves.allSatisfy { $0.permissions == "rwx" && $0.memoryType == "WB" && $0.ignoresPAT })
+        #expect(leaves.map(\.isAccessed) == [true, false, true, true, false])
+        #expect(leaves.map(\.isDirty) == [false, false, false, true, false])
     }
 
     @Test func everyVMIsShownOnceWithANumberOfItsOwn() throws {
@@ -63,8 +64,7 @@ import Testing
         }
         #expect(
             words == [
-                "entry", "exit 48", "fault 0x0", "entry", "exit 48", "fault 0x5000", "entry", "exit 48", "fault 0x6001",
-                "entry", "exit 30", "out 16 1 1", "entry", "exit 12",
+                "entry", "exit 48", "fault 0x0", "entry", "exit 30", "out 16 1 1", "entry", "exit 12",
             ])
     }
 

@@ -150,6 +150,29 @@ bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pf
 	return true;
 }
 
+void lkx_ept_map_near(struct lkx_vm *vm, u64 gfn, const u64 *page, u32 count, u64 access)
+{
+	struct ept_iter it;
+	u32 i;
+
+	if (plat_warn_on(vm->hw, !vm->ept.root || gfn / EPT_ENTRIES != (gfn + count - 1) / EPT_ENTRIES))
+		return;
+	ept_iter_start(&it, vm->hw, vm->ept.root, gfn);
+	while (it.level > 1) {
+		u64 e = plat_load64(it.entry);
+
+		if (!ept_present(e) || ept_leaf(e, it.level))
+			return;
+		ept_iter_down(&it, e, gfn);
+	}
+	for (i = 0; i < count; i++) {
+		u64 allowed = page[i] & PLAT_NEAR_WRITABLE ? access : access & ~EPT_WRITE;
+
+		if ((page[i] & PLAT_NEAR_PRESENT) && !ept_present(plat_load64(&it.entry[i])))
+			plat_entry_store(vm->hw, &it.entry[i], leaf(page[i] >> LKX_PAGE_SHIFT, allowed));
+	}
+}
+
 u64 lkx_ept_lookup(struct lkx_vm *vm, u64 gfn, int *level)
 {
 	struct ept_iter it;

@@ -70,6 +70,13 @@ void lkx_ept_cache_drain(struct lkx_hw *hw, struct lkx_ept_cache *cache);
  */
 bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, u64 access);
 
+/*
+ * Maps `count` frames from gfn on, all of one table of level 1, where nothing is mapped; what is mapped stays as it is, and so no processor need
+ * be told. page[i] is as plat_pages_near says, 0 for none; no more than `access` is given. Does nothing where there is no such table. With ept.lock
+ * held.
+ */
+void lkx_ept_map_near(struct lkx_vm *vm, u64 gfn, const u64 *page, u32 count, u64 access);
+
 /* Pages of tables taken out of the tree, held until no processor can walk them. */
 struct lkx_ept_garbage {
 	void *first;
@@ -89,7 +96,7 @@ u64 lkx_ept_lookup(struct lkx_vm *vm, u64 gfn, int *level);
 
 /*
  * tdp_map: an EPT violation on `gpa`, which is in `slot`, the caller's copy of a slot. Takes the host's page, unless the host
- * takes it away meanwhile, and maps it. 0; 1 when the access is to be treated as MMIO (a write to a read-only slot); or -errno:
+ * takes it away meanwhile, and maps it, and with it pages near it that the host has present anyway. 0; 1 when the access is to be treated as MMIO (a write to a read-only slot); or -errno:
  *   -EAGAIN     the slot or the host's page changed meanwhile: let the guest try again;
  *   -EFAULT     the VMM's memory is not there, or may not be written;
  *   -EHWPOISON  the memory is broken;

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* The guest's memory follows the VMM's: a page is mapped when the guest touches it and taken away when the host takes it from the VMM. */
+/*
+ * The guest's memory follows the VMM's: a page is mapped when the guest touches it and taken away when the host takes it from the VMM.
+ *
+ * With it are mapped the pages near it that the host has present anyway. Whether the guest will touch them nobody knows, so that costs the host
+ * nothing that it would notice: they are not faulted in, no reference is taken, no sharing is broken, and a page is writable only where the
+ * host takes it for written already. (Host's dirty bits are cleared only behind an invalidation, which takes the page away here, too.)
+ */
 #include "ept.h"
 #include "vcpu.h"
 
@@ -12,6 +18,26 @@ static bool slot_current(struct lkx_vm *vm, u64 gfn, const struct lkx_memslot *s
 	       now.hva == slot->hva && now.flags == slot->flags;
 }
 
+/* Pages that are mapped together, aligned: as many as the host itself takes at once of a file. */
+#define NEAR_PAGES 16
+
+struct near_pages {
+	u64 gfn, hva;
+	u32 count;
+	u64 page[NEAR_PAGES];
+};
+
+/* Never beyond the slot; and, as they are aligned, within one table of level 1. */
+static void find_near(struct lkx_vm *vm, const struct lkx_memslot *slot, u64 gfn, struct near_pages *near)
+{
+	u64 end = min((gfn | (NEAR_PAGES - 1)) + 1, slot->base_gfn + slot->npages);
+
+	near->gfn = max(gfn & ~(u64)(NEAR_PAGES - 1), slot->base_gfn);
+	near->hva = slot->hva + ((near->gfn - slot->base_gfn) << LKX_PAGE_SHIFT);
+	near->count = end - near->gfn;
+	plat_pages_near(vm, near->hva, near->count, near->page);
+}
+
 int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx_memslot *slot)
 {
 	bool write = qualification & EPT_VIOLATION_WRITE, readonly = slot->flags & KVM_MEM_READONLY;
@@ -19,6 +45,7 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 	u64 access = EPT_READ | EPT_EXECUTE, seq, spte = 0;
 	bool replaced = false, stale;
 	struct lkx_vm *vm = v->vm;
+	struct near_pages near;
 	struct plat_page page;
 	int level = 0, err;
 
@@ -34,13 +61,16 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 		return err;
 	if (page.writable && !readonly)
 		access |= EPT_WRITE;
+	find_near(vm, slot, gfn, &near);
 
 	plat_spin_lock(vm->hw, &vm->ept.lock);
-	stale = !slot_current(vm, gfn, slot) || plat_mmu_retry(vm, seq, hva);
+	stale = !slot_current(vm, gfn, slot) || plat_mmu_retry(vm, seq, hva, LKX_PAGE_BYTES);
 	if (!stale) {
 		replaced = lkx_ept_map(vm, &v->ept_cache, gfn, page.pfn, access);
 		spte = lkx_ept_lookup(vm, gfn, &level);
 	}
+	if (!stale && !plat_mmu_retry(vm, seq, near.hva, near.count << LKX_PAGE_SHIFT))
+		lkx_ept_map_near(vm, near.gfn, near.page, near.count, readonly ? EPT_READ | EPT_EXECUTE : EPT_RWX);
 	plat_spin_unlock(vm->hw, &vm->ept.lock);
 
 	if (replaced)

@@ -208,11 +208,21 @@ int plat_page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, st
 void plat_page_put(struct lkx_vm *vm, struct plat_page *page, bool dirtied);
 
 /*
- * The race of a fault with the host taking the page away: read a sequence before plat_page_get, ask with
- * vm->ept.lock held before the EPT entry is written. True: the page may be stale, drop it and start again.
+ * The race of a fault with the host taking pages away: read a sequence before plat_page_get or plat_pages_near, ask with
+ * vm->ept.lock held before EPT entries for [hva, hva + size) are written. True: what was found there may be stale, drop it and start again.
  */
 u64 plat_mmu_begin(struct lkx_vm *vm);
-bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva);
+bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size);
+
+/* A frame's address, with these. */
+#define PLAT_NEAR_PRESENT BIT_ULL(0)  /* the VMM may read it, without a fault */
+#define PLAT_NEAR_WRITABLE BIT_ULL(1) /* may write it, and the host takes it for written already: a guest's write needs no bookkeeping */
+
+/*
+ * What the VMM's page tables have behind `count` pages from hva on, one word each; 0 where nothing is there that a guest may be given. Changes
+ * nothing, faults nothing in, holds nothing, doesn't sleep: only plat_mmu_retry says that it is still so.
+ */
+void plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
 
 /* --- moments of a run (linux/vcpu_run.c) --- */
 

@@ -14,6 +14,9 @@
  * in progress and retries, or sees in_progress of after H4 and therefore, reading it second, the sequence of after H4. Is that the sequence that
  * F1 read? Then F1 and F2 came after H4, hence after H3, and the page is the new one. Otherwise F3 retries.
  *
+ * Nothing in this needs F2 to hold a reference: what F3 finds unchanged is still in the VMM's page tables, and before it leaves them H2 takes it
+ * from the EPT. So the pages near the one that faulted, which plat_pages_near only looks up, are mapped by the same rule, F3 asking for their range.
+ *
  * All of it is state of the address space and not of a VM, so that VMs and slots may come in the middle. H2 finds the VMs by a tree of the slots'
  * host ranges, under ranges_lock: what the host does elsewhere costs the same however many VMs there are. A new slot's range is in the tree
  * before the slot can be seen. Did it get there before H2? Then H2 finds it. After H2? Then its faults, which come after, see H1; H2 misses it, but
@@ -221,11 +224,11 @@ u64 plat_mmu_begin(struct lkx_vm *vm)
  * F3. Reads without lkx_mm.lock, which would be one lock for the faults of all VMs. ept.lock makes an H1 visible whose H2 came before; any later
  * write seen here is of an invalidation that only adds a retry, or of one after an H4, whose sequence is then seen too: it is read last.
  */
-bool plat_mmu_retry(struct lkx_vm *vm, u64 sequence, u64 hva)
+bool plat_mmu_retry(struct lkx_vm *vm, u64 sequence, u64 hva, u64 size)
 {
 	const struct lkx_mm *w = linux_vm(vm)->watcher;
 
-	if (READ_ONCE(w->in_progress) && hva >= READ_ONCE(w->start) && hva < READ_ONCE(w->end))
+	if (READ_ONCE(w->in_progress) && hva + size > READ_ONCE(w->start) && hva < READ_ONCE(w->end))
 		return true;
 	/* Pairs with the one in invalidate_range_end. */
 	smp_rmb();

@@ -70,10 +70,24 @@ static u64 mmu_begin(struct lkx_vm *vm)
 	return m.sequence;
 }
 
-static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva)
+static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 {
 	CHECK(vm->ept.lock.taken);
 	return m.in_progress || m.sequence != seq;
+}
+
+static void pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+{
+	u32 i;
+
+	CHECK(count >= 1 && count <= 16);
+	for (i = 0; i < count; i++) {
+		u64 index = (hva - HVA) / 4096 + i;
+		const struct host_page *p = index < PAGES ? &m.page[index] : NULL;
+
+		if (p && p->state != PAGE_GONE)
+			near[i] = p->pfn * 4096 | PLAT_NEAR_PRESENT | (p->state == PAGE_PRESENT ? PLAT_NEAR_WRITABLE : 0);
+	}
 }
 
 static bool slots_locked(struct lkx_vm *vm)
@@ -120,6 +134,7 @@ static const struct plat_ops platform = {
 	.page_put = page_put,
 	.mmu_begin = mmu_begin,
 	.mmu_retry = mmu_retry,
+	.pages_near = pages_near,
 	.slots_locked = slots_locked,
 	.kick_guests = kick_guests,
 	.warn = warn,

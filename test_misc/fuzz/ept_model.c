@@ -49,13 +49,35 @@ void model_map(unsigned int name, u64 pfn, u64 access)
 	*e = (struct model_entry){ true, pfn, access };
 }
 
+static struct host_page *page_of(const struct model_slot *slot, u64 gfn)
+{
+	u64 index = (slot->hva - HVA) / 4096 + gfn - slot->gfn;
+
+	return index < PAGES ? &m.page[index] : NULL;
+}
+
+/* What the host has within the same 16 pages of the same slot comes along, but where something is mapped. */
+static void map_near(unsigned int around, const struct model_slot *slot)
+{
+	unsigned int name;
+
+	for (name = 0; name < NAMES; name++) {
+		struct host_page *page = page_of(slot, gfn_of(name));
+
+		if (model.entry[name].present || gfn_of(name) / 16 != gfn_of(around) / 16 || model_slot_of(gfn_of(name)) != slot)
+			continue;
+		if (page && page->state != PAGE_GONE)
+			model_map(name, page->pfn, EPT_READ | EPT_EXECUTE |
+				  (page->state == PAGE_PRESENT && !(slot->flags & KVM_MEM_READONLY) ? EPT_WRITE : 0));
+	}
+}
+
 void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_lack_memory)
 {
 	struct model_entry *e = &model.entry[name];
 	struct model_slot *slot = model_slot_of(gfn_of(name));
 	bool readonly = slot && (slot->flags & KVM_MEM_READONLY);
 	struct host_page *page = NULL;
-	u64 index;
 
 	/* A mapping that allows it needs nobody. */
 	if (e->present && (!write || (e->access & EPT_WRITE))) {
@@ -68,15 +90,14 @@ void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_l
 	}
 	if (may_lack_memory && result == -ENOMEM)
 		return;
-	index = (slot->hva - HVA) / 4096 + gfn_of(name) - slot->gfn;
-	if (index < PAGES)
-		page = &m.page[index];
+	page = page_of(slot, gfn_of(name));
 	if (!page || page->state == PAGE_GONE || (write && page->state == PAGE_PROTECTED)) {
 		CHECK(result == -EFAULT);
 		return;
 	}
 	CHECK(result == 0 && pfn == page->pfn);
 	model_map(name, pfn, EPT_READ | EPT_EXECUTE | (page->state == PAGE_PRESENT && !readonly ? EPT_WRITE : 0));
+	map_near(name, slot);
 }
 
 static bool overlaps_another(const struct kvm_userspace_memory_region *r)

@@ -30,7 +30,7 @@ struct world_page {
 	u64 pfn; /* present ones */
 };
 
-/* What happens right after the core has taken a reference to a page, before it maps it. */
+/* What happens right after the core has taken a reference to a page, or looked at some, before it maps. */
 enum world_race {
 	WORLD_RACE_NONE,
 	WORLD_RACE_REPLACED, /* the host has put another frame there */
@@ -60,6 +60,9 @@ struct world {
 
 	enum world_race race;
 	struct kvm_userspace_memory_region race_region;
+	bool near;               /* the VMM's page tables can be looked at: else nothing is ever near */
+	enum world_race near_race; /* what happens right after they were, to near_race_page */
+	u64 near_race_page;
 	u64 replace_at_kick;     /* VMM page + 1: the host replaces it as the next kick begins */
 
 	struct history history;  /* after world_record */
