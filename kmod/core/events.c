@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "events.h"
+#include "debug.h"
 #include "exits.h"
 
 static void set_proc_controls(struct lkx_vcpu *v, u32 controls)
@@ -37,6 +38,7 @@ static void queue(struct lkx_vcpu *v, u8 vector, bool has_error, u32 error)
 		/* else: benign; the first comes again when its instruction does */
 	}
 	e->exception_injected = false;
+	e->exception_has_payload = false;
 	e->exception_pending = true;
 	e->exception_soft = false;
 	e->exception_vector = vector;
@@ -118,11 +120,28 @@ static bool has_error_code(u8 vector)
 			      BIT(VECTOR_PF) | BIT(VECTOR_AC));
 }
 
+void lkx_deliver_payload(struct lkx_vcpu *v)
+{
+	struct lkx_events *e = &v->events;
+	u64 payload = e->exception_payload;
+
+	if (!e->exception_has_payload)
+		return;
+	e->exception_has_payload = false;
+	if (e->exception_vector == VECTOR_PF) {
+		v->cr2 = payload;
+	} else if (e->exception_vector == VECTOR_DB) {
+		v->dr6 = (v->dr6 & ~DR6_TRAPS) | (payload & DR6_WRITABLE);
+		lkx_set_dr7(v, lkx_dr7(v) & ~DR7_GD);
+	}
+}
+
 static void inject_exception(struct lkx_vcpu *v)
 {
 	struct lkx_events *e = &v->events;
 	u32 info = e->exception_vector | INTR_TYPE_HARD_EXCEPTION;
 
+	lkx_deliver_payload(v);
 	if (e->exception_pending && is_fault(e->exception_vector))
 		vmcs_writen(v->hw, GUEST_RFLAGS, lkx_rflags(v) | RFLAGS_RF);
 	if (e->exception_soft) {
@@ -159,6 +178,8 @@ void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 	struct lkx_events *e = &v->events;
 	u32 controls = v->proc_controls & ~LKX_WINDOWS;
 	u32 interruptibility = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY);
+	/* A debugger may want to step the program, not the handlers of what comes meanwhile. */
+	bool held = v->guest_debug & KVM_GUESTDBG_BLOCKIRQ;
 	bool busy = true;
 
 	if (e->exception_pending || e->exception_injected) {
@@ -172,7 +193,7 @@ void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 	} else {
 		busy = false;
 	}
-	if (e->nmi_pending) {
+	if (e->nmi_pending && !held) {
 		if (!busy && !(interruptibility &
 			       (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI))) {
 			e->nmi_pending--;
@@ -183,7 +204,7 @@ void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 		if (e->nmi_pending)
 			controls |= CTRL(PROC, NMI_WINDOW_EXITING);
 	}
-	if (e->interrupt_pending) {
+	if (e->interrupt_pending && !held) {
 		if (!busy && interrupts_allowed(v, interruptibility)) {
 			inject_interrupt(v);
 			busy = true;

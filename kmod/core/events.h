@@ -41,6 +41,9 @@ static inline void lkx_events_after_exit(struct lkx_vcpu *v)
 		lkx_events_interrupted(v);
 }
 
+/* What comes with the exception goes into CR2 or DR6, at its delivery or where user space asks for an exception without it. */
+void lkx_deliver_payload(struct lkx_vcpu *v);
+
 /* KVM_INTERRUPT and KVM_NMI. */
 void lkx_queue_interrupt(struct lkx_vcpu *v, u8 vector);
 void lkx_queue_nmi(struct lkx_vcpu *v);

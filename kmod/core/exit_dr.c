@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* MOV to and from debug registers. Exit qualification: SDM vol. 3, table 28-4. */
+#include "debug.h"
 #include "exits.h"
 
 #define DR_NUMBER(q) ((q) & 7)
 #define DR_READ BIT(4)
 #define DR_GPR(q) (((q) >> 8) & 15)
 
-#define DR6_WRITABLE 0xe00full
-#define DR7_WRITABLE 0xffff2bffull
-
 int lkx_exit_dr(struct lkx_vcpu *v)
 {
 	u64 q = v->exit.qualification, value;
 	unsigned int dr = DR_NUMBER(q);
-	u64 dr7 = vmcs_readn(v->hw, GUEST_DR7);
+	u64 dr7 = lkx_dr7(v);
 
 	if (lkx_cpl(v)) {
 		lkx_inject_gp(v);
@@ -24,9 +22,11 @@ int lkx_exit_dr(struct lkx_vcpu *v)
 		lkx_inject_ud(v);
 		return 1;
 	}
+	if ((v->guest_debug & KVM_GUESTDBG_USE_HW_BP) && (vmcs_readn(v->hw, GUEST_DR7) & DR7_GD))
+		return lkx_debug_exit(v, VECTOR_DB, DR6_BD);
 	if (dr7 & DR7_GD) {
 		v->dr6 |= DR6_BD;
-		vmcs_writen(v->hw, GUEST_DR7, dr7 & ~DR7_GD);
+		lkx_set_dr7(v, dr7 & ~DR7_GD);
 		lkx_queue_exception(v, VECTOR_DB);
 		return 1;
 	}
@@ -50,7 +50,7 @@ int lkx_exit_dr(struct lkx_vcpu *v)
 	} else if (dr == 4 || dr == 6) {
 		v->dr6 = (value & DR6_WRITABLE) | DR6_FIXED1;
 	} else {
-		vmcs_writen(v->hw, GUEST_DR7, (value & DR7_WRITABLE) | DR7_FIXED1);
+		lkx_set_dr7(v, (value & DR7_WRITABLE) | DR7_FIXED1);
 	}
 	lkx_skip_instruction(v);
 	return 1;

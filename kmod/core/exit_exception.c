@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* The exceptions that exit (vcpu.c says which) go back to the guest; NMIs and machine checks were the host's. */
+#include "debug.h"
 #include "exits.h"
 
 #define DB_QUALIFICATION (0xfull | DR6_BD | DR6_BS)
@@ -11,7 +12,7 @@ static int debug_exception(struct lkx_vcpu *v)
 
 	/* The processor has not touched DR6 and DR7; the qualification says what it would have done. SDM vol. 3, 28.1. */
 	v->dr6 = (v->dr6 & ~0xfull) | (v->exit.qualification & DB_QUALIFICATION);
-	vmcs_writen(v->hw, GUEST_DR7, vmcs_readn(v->hw, GUEST_DR7) & ~DR7_GD);
+	lkx_set_dr7(v, lkx_dr7(v) & ~DR7_GD);
 	if (type == INTR_TYPE_PRIVILEGED_EXCEPTION) {
 		/* INT1 traps: the handler returns to what follows it. */
 		lkx_set_rip(v, lkx_rip(v) + v->exit.instruction_length);
@@ -31,6 +32,8 @@ int lkx_exit_exception(struct lkx_vcpu *v)
 
 	if ((info & INTR_INFO_TYPE) == INTR_TYPE_NMI || vector == VECTOR_MC)
 		return 1;
+	if (unlikely(v->guest_debug) && !lkx_debug_exception(v, vector))
+		return 0;
 	if (vector == VECTOR_DB)
 		return debug_exception(v);
 	if (info & INTR_INFO_ERROR_CODE)

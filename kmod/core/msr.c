@@ -255,6 +255,20 @@ u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index,
 	return count;
 }
 
+/* What a guest finds that a VMM may want to know before there is a vCPU: the microcode's revision. */
+u32 lkx_msr_feature_list(u32 *index, u32 max)
+{
+	if (max)
+		index[0] = MSR_INDEX_IA32_BIOS_SIGN_ID;
+	return 1;
+}
+
+bool lkx_msr_feature(u32 index, u64 *value)
+{
+	*value = BIOS_SIGN_ID_RESET;
+	return index != MSR_INDEX_IA32_BIOS_SIGN_ID;
+}
+
 /* Four bitmaps of 1 KiB: reads of low and high MSRs, writes of low and high MSRs; a clear bit does not exit. */
 static void pass_through(u8 *page, u32 index, bool write)
 {

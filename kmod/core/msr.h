@@ -5,12 +5,18 @@
 
 #include "vcpu.h"
 
+#define BIOS_SIGN_ID_RESET (1ull << 32) /* microcode's revision 1 */
+
 /* True where there is no such MSR, or it does not take the value: #GP for a guest, the end of the list for a VMM. */
 bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest);
 bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest);
 
 /* KVM_GET_MSR_INDEX_LIST: the MSRs that are part of a vCPU's state. Writes at most `max`, returns how many there are. */
 u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index, u32 max);
+
+/* KVM_GET_MSR_FEATURE_INDEX_LIST, likewise, and one of them as KVM_GET_MSRS of the system file has it: true where it is none. */
+u32 lkx_msr_feature_list(u32 *index, u32 max);
+bool lkx_msr_feature(u32 index, u64 *value);
 
 /* One page: which accesses reach the processor without an exit. The same for all vCPUs. SDM vol. 3, 25.6.9. */
 void lkx_msr_bitmap_init(u8 *page);

@@ -3,6 +3,7 @@
 #include "events.h"
 #include "exits.h"
 #include "cr.h"
+#include "debug.h"
 #include "mmio.h"
 #include "state.h"
 
@@ -65,7 +66,7 @@ static u64 load_guest(struct lkx_vcpu *v)
 		hw_write_cr2(hw, v->cr2);
 	v->debug_loaded = vmcs_readn(hw, GUEST_DR7) & DR7_ENABLE_BITS;
 	if (unlikely(v->debug_loaded))
-		hw_load_debug_registers(hw, v->dr, v->dr6);
+		hw_load_debug_registers(hw, v->guest_debug & KVM_GUESTDBG_USE_HW_BP ? v->debug_dr : v->dr, v->dr6);
 	return host_xcr0;
 }
 
@@ -194,7 +195,7 @@ static int lap(struct lkx_vcpu *v)
 	return lkx_exit_dispatch(v);
 }
 
-int lkx_vcpu_run(struct lkx_vcpu *v)
+static int run_guest(struct lkx_vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	u64 cr8 = plat_read_once(run->cr8);
@@ -206,6 +207,8 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 	r = finish_last_exit(v);
 	if (r <= 0)
 		return r;
+	if (unlikely(v->stepped))
+		return lkx_debug_exit(v, VECTOR_DB, DR6_BS);
 	if (plat_immediate_exit(run))
 		return -EINTR;
 	run->exit_reason = KVM_EXIT_UNKNOWN;
@@ -213,6 +216,8 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 		r = lap(v);
 		if (r <= 0)
 			return r;
+		if (unlikely(v->stepped))
+			return lkx_debug_exit(v, VECTOR_DB, DR6_BS);
 		if (plat_read_once(run->request_interrupt_window) && lkx_ready_for_interrupt(v)) {
 			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return 0;
@@ -223,4 +228,16 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 			return r;
 		}
 	}
+}
+
+int lkx_vcpu_run(struct lkx_vcpu *v)
+{
+	int r;
+
+	if (unlikely(v->guest_debug))
+		lkx_debug_begin(v);
+	r = run_guest(v);
+	if (unlikely(v->guest_debug))
+		lkx_debug_end(v);
+	return r;
 }

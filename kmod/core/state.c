@@ -41,6 +41,7 @@ void lkx_set_regs(struct lkx_vcpu *v, const struct kvm_regs *r)
 	vmcs_writen(v->hw, GUEST_RFLAGS, r->rflags | RFLAGS_FIXED1);
 	/* An exception that was to be raised at the old RIP has lost its instruction. */
 	v->events.exception_pending = false;
+	v->stepped = false;
 }
 
 /* The fields of one kind are 2 apart, in the order of enum lkx_seg. */
@@ -82,10 +83,13 @@ static void set_segment(struct lkx_vcpu *v, enum lkx_seg seg, const struct kvm_s
 	hw_vmwrite(v->hw, VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * seg, ar);
 }
 
-void lkx_get_sregs(struct lkx_vcpu *v, struct kvm_sregs *s)
+/* KVM_GET_SREGS's and KVM_GET_SREGS2's struct begin alike. */
+#define SREGS_COMMON offsetof(struct kvm_sregs2, flags)
+_Static_assert(SREGS_COMMON == offsetof(struct kvm_sregs, interrupt_bitmap), "struct kvm_sregs2 begins as struct kvm_sregs");
+
+void lkx_get_sregs2(struct lkx_vcpu *v, struct kvm_sregs2 *s)
 {
 	struct lkx_hw *hw = v->hw;
-	struct lkx_events *e = &v->events;
 
 	memset(s, 0, sizeof(*s));
 	get_segment(v, SEG_CS, &s->cs);
@@ -107,11 +111,28 @@ void lkx_get_sregs(struct lkx_vcpu *v, struct kvm_sregs *s)
 	s->cr8 = v->cr8;
 	s->efer = v->efer;
 	s->apic_base = v->apic_base;
+	if (lkx_pae_paging(v)) {
+		s->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
+		s->pdptrs[0] = vmcs_read64(hw, GUEST_PDPTE0);
+		s->pdptrs[1] = vmcs_read64(hw, GUEST_PDPTE1);
+		s->pdptrs[2] = vmcs_read64(hw, GUEST_PDPTE2);
+		s->pdptrs[3] = vmcs_read64(hw, GUEST_PDPTE3);
+	}
+}
+
+void lkx_get_sregs(struct lkx_vcpu *v, struct kvm_sregs *s)
+{
+	const struct lkx_events *e = &v->events;
+	struct kvm_sregs2 common;
+
+	lkx_get_sregs2(v, &common);
+	memcpy(s, &common, SREGS_COMMON);
+	memset(s->interrupt_bitmap, 0, sizeof(s->interrupt_bitmap));
 	if ((e->interrupt_injected && !e->interrupt_soft) || e->interrupt_pending)
 		s->interrupt_bitmap[e->interrupt_vector / 64] |= 1ull << (e->interrupt_vector % 64);
 }
 
-static bool sregs_valid(struct lkx_vcpu *v, const struct kvm_sregs *s)
+static bool sregs_valid(struct lkx_vcpu *v, const struct kvm_sregs2 *s)
 {
 	if (!lkx_cr0_valid(s->cr0) || !lkx_cr4_valid(v, s->cr4) || !lkx_efer_valid(v, s->efer))
 		return false;
@@ -124,11 +145,14 @@ static bool sregs_valid(struct lkx_vcpu *v, const struct kvm_sregs *s)
 	return !(s->efer & EFER_LMA_BIT) && !s->cs.l;
 }
 
-int lkx_set_sregs(struct lkx_vcpu *v, const struct kvm_sregs *s)
+int lkx_set_sregs2(struct lkx_vcpu *v, const struct kvm_sregs2 *s)
 {
+	bool pae = (s->cr0 & CR0_PG) && (s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA_BIT);
+	bool pdptrs = s->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	struct lkx_hw *hw = v->hw;
-	unsigned int i;
 
+	if ((s->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID) || (pdptrs && !pae))
+		return -EINVAL;
 	if (!sregs_valid(v, s) || lkx_msr_set(v, MSR_INDEX_IA32_APIC_BASE, s->apic_base, false))
 		return -EINVAL;
 	vmcs_writen(hw, GUEST_IDTR_BASE, s->idt.base);
@@ -141,9 +165,15 @@ int lkx_set_sregs(struct lkx_vcpu *v, const struct kvm_sregs *s)
 	lkx_cr0_load(v, s->cr0);
 	lkx_cr4_load(v, s->cr4);
 	vmcs_writen(hw, GUEST_CR3, s->cr3);
-	/* Tables that are not there yet make the VM entry fail, and that says so. */
-	if (lkx_pae_paging(v))
+	/* Tables that are not there yet make the VM entry fail, and that says so; as do reserved bits of those given. */
+	if (pdptrs) {
+		vmcs_write64(hw, GUEST_PDPTE0, s->pdptrs[0]);
+		vmcs_write64(hw, GUEST_PDPTE1, s->pdptrs[1]);
+		vmcs_write64(hw, GUEST_PDPTE2, s->pdptrs[2]);
+		vmcs_write64(hw, GUEST_PDPTE3, s->pdptrs[3]);
+	} else if (pae) {
 		lkx_pdptes_load(v, s->cr3);
+	}
 	v->tlb_generation = LKX_TLB_STALE;
 
 	set_segment(v, SEG_CS, &s->cs);
@@ -154,6 +184,17 @@ int lkx_set_sregs(struct lkx_vcpu *v, const struct kvm_sregs *s)
 	set_segment(v, SEG_SS, &s->ss);
 	set_segment(v, SEG_TR, &s->tr);
 	set_segment(v, SEG_LDTR, &s->ldt);
+	return 0;
+}
+
+int lkx_set_sregs(struct lkx_vcpu *v, const struct kvm_sregs *s)
+{
+	struct kvm_sregs2 common = { .flags = 0 };
+	unsigned int i;
+
+	memcpy(&common, s, SREGS_COMMON);
+	if (lkx_set_sregs2(v, &common))
+		return -EINVAL;
 	for (i = 0; i < 256; i++)
 		if (s->interrupt_bitmap[i / 64] >> (i % 64) & 1) {
 			lkx_queue_interrupt(v, i);

@@ -4,9 +4,6 @@
 #include "cr.h"
 #include "msr.h"
 
-/* #DB keeps DR6, #AC and #MC loop or reset machines: these exit. Everything else the guest takes by itself. */
-#define EXCEPTIONS_THAT_EXIT (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-
 #define AR_DATA 0x93
 #define AR_CODE 0x9b
 #define AR_LDT 0x82
@@ -101,7 +98,7 @@ static void init_guest_state(struct lkx_vcpu *v)
 	v->xcr0 = XCR0_X87;
 	v->apic_base = APIC_BASE_RESET | (v->id == 0 ? APIC_BASE_IS_BSP : 0);
 	v->misc_enable = MISC_ENABLE_NO_BTS | MISC_ENABLE_NO_PEBS;
-	v->bios_sign_id = 1ull << 32;
+	v->bios_sign_id = BIOS_SIGN_ID_RESET;
 	v->mp_state = KVM_MP_STATE_RUNNABLE;
 	lkx_efer_load(v, 0);
 	lkx_cr0_load(v, CR0_CD | CR0_NW | CR0_ET);
@@ -152,6 +149,10 @@ void lkx_skip_instruction_at(struct lkx_vcpu *v, u64 old)
 		vmcs_write32(hw, GUEST_INTERRUPTIBILITY,
 			     interruptibility & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 	if (unlikely(lkx_rflags(v) & RFLAGS_TF)) {
+		if (v->guest_debug & KVM_GUESTDBG_SINGLESTEP) {
+			v->stepped = true;
+			return;
+		}
 		v->dr6 |= DR6_BS;
 		lkx_queue_exception(v, VECTOR_DB);
 	}

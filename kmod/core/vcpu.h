@@ -41,6 +41,9 @@ struct lkx_events {
 	bool exception_has_error;
 	bool exception_soft;     /* INT3, INTO: needs instruction_length */
 	u32 exception_error;
+	/* What CR2 (#PF) or DR6 (#DB) become when it is delivered: from KVM_SET_VCPU_EVENTS; the core's own are there at once. */
+	bool exception_has_payload;
+	u64 exception_payload;
 	bool interrupt_soft;     /* INT n */
 	u8 interrupt_vector;
 	u32 instruction_length;  /* of soft events */
@@ -129,6 +132,14 @@ struct lkx_vcpu {
 	u32 mp_state;           /* KVM_MP_STATE_* */
 	u32 proc_controls;      /* as written to the VMCS, so that windows cost a write only when they change */
 
+	/* KVM_SET_GUEST_DEBUG (debug.c): 0 where nobody debugs. */
+	u32 guest_debug;        /* KVM_GUESTDBG_* */
+	u8 breakpoint_bytes;    /* of the last INT3 that was the debugger's */
+	bool own_tf;            /* RFLAGS.TF before KVM_RUN, while the guest is stepped */
+	bool stepped;           /* over an instruction that the core did: KVM_EXIT_DEBUG is owed */
+	u64 debug_dr[4];        /* the debugger's DR0-DR3, and the guest's DR7: with KVM_GUESTDBG_USE_HW_BP */
+	u64 guest_dr7;
+
 	/* CPUID as KVM_SET_CPUID2 gave it, or the default set. */
 	struct kvm_cpuid_entry2 *cpuid; /* plat_alloc'ed */
 	u32 cpuid_count;
@@ -146,6 +157,8 @@ struct lkx_vcpu {
 };
 
 #define LKX_TLB_STALE (~0ull)
+/* #DB keeps DR6, #AC and #MC loop or reset machines: these exit. Everything else the guest takes by itself, but a debugger's #BP. */
+#define EXCEPTIONS_THAT_EXIT (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
 static inline u64 lkx_rip(struct lkx_vcpu *v)
 {

@@ -23,7 +23,13 @@ struct lkx_vm {
 	u32 tsc_khz;                                   /* [I] what new vCPUs start with */
 	bool tsc_started;                              /* [S] tsc_offset is the first vCPU's */
 	u64 tsc_offset;                                /* [S] */
+	u64 clock_offset;                              /* [S] KVM_GET_CLOCK's clock less the host's time since boot, in ns */
+	bool exception_payload;                        /* [a] KVM_CAP_EXCEPTION_PAYLOAD is enabled */
+	bool triple_fault_event;                       /* [a] KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
 };
+
+/* KVM_ENABLE_CAP of a VM: 0, or -EINVAL where it can't be enabled or not so. */
+int lkx_vm_enable_cap(struct lkx_vm *vm, const struct kvm_enable_cap *cap);
 
 /* Is the platform's slots lock held? For assertions. */
 bool plat_slots_locked(struct lkx_vm *vm);

@@ -60,9 +60,12 @@ enum lkx_msr_index {
 #define RFLAGS_AC BIT_ULL(18)
 
 #define DR6_FIXED1 0xffff0ff0ull
+#define DR6_WRITABLE 0xe00full
+#define DR6_TRAPS 0xfull
 #define DR6_BS BIT_ULL(14)
 #define DR6_BD BIT_ULL(13)
 #define DR7_FIXED1 0x400ull
+#define DR7_WRITABLE 0xffff2bffull
 #define DR7_ENABLE_BITS 0xffull
 #define DR7_GD BIT_ULL(13)
 

@@ -38,6 +38,8 @@ void lkx_ioeventfds_free(struct linux_vm *vm);
 int lkx_vcpu_create(struct linux_vm *vm, unsigned long id);
 void lkx_vcpu_free(struct linux_vcpu *lv);
 long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg);
+/* Those of its state beyond registers (vcpu_state.c): locked, its VMCS current. */
+long lkx_vcpu_state_ioctl(struct linux_vcpu *lv, unsigned int cmd, void __user *user);
 int lkx_vcpu_mmap(struct linux_vcpu *lv, struct vm_area_struct *vma);
 
 /* KVM_CHECK_EXTENSION. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "fpu.h"
+#include "state.h"
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
@@ -67,4 +68,21 @@ void lkx_fpu_set(struct linux_vcpu *lv, const struct kvm_fpu *f)
 		x->mxcsr = MXCSR_INIT;
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
 		state->regs.xsave.header.xfeatures |= XFEATURE_X87 | XFEATURE_XMM;
+}
+
+/* The kernel's own converters: they know in which form the container is. */
+void lkx_fpu_get_xsave(struct linux_vcpu *lv, struct kvm_xsave *s)
+{
+	u64 features = lv->core.guest_xcr0_allowed | XFEATURE_X87 | XFEATURE_XMM;
+
+	fpu_copy_guest_fpstate_to_uabi(&lv->fpu, s, sizeof(*s), features, 0);
+}
+
+int lkx_fpu_set_xsave(struct linux_vcpu *lv, const struct kvm_xsave *s)
+{
+	u32 pkru = 0; /* not among the features that pass */
+	int r = lkx_xsave_check(NULL, s);
+
+	/* Looks at MXCSR again, with the mask of this processor. */
+	return r ? r : fpu_copy_uabi_to_guest_fpstate(&lv->fpu, s, XCR0_SUPPORTED, &pkru);
 }

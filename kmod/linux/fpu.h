@@ -15,5 +15,8 @@ void lkx_fpu_leave(struct linux_vcpu *lv);
 /* KVM_GET_FPU and KVM_SET_FPU, outside of KVM_RUN. */
 void lkx_fpu_get(struct linux_vcpu *lv, struct kvm_fpu *f);
 void lkx_fpu_set(struct linux_vcpu *lv, const struct kvm_fpu *f);
+/* KVM_GET_XSAVE and KVM_SET_XSAVE, likewise; the struct that is filled begins as zeroes. 0 or -EINVAL. */
+void lkx_fpu_get_xsave(struct linux_vcpu *lv, struct kvm_xsave *s);
+int lkx_fpu_set_xsave(struct linux_vcpu *lv, const struct kvm_xsave *s);
 
 #endif

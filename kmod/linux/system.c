@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* /dev/rust_kvm itself: system ioctls, and LiKeX's single-fd personality. */
+#include "clock.h"
 #include "cpuid.h"
+#include "debug.h"
 #include "files.h"
 #include "msr.h"
 #include "vmx_cpu.h"
@@ -59,13 +61,14 @@ static long get_supported_cpuid(struct kvm_cpuid2 __user *user)
 	return r;
 }
 
-static long get_msr_index_list(struct kvm_msr_list __user *user)
+static long get_msr_index_list(struct kvm_msr_list __user *user, bool features)
 {
 	u32 index[64], count, room;
 
 	if (get_user(room, &user->nmsrs))
 		return -EFAULT;
-	count = lkx_msr_list(NULL, &lkx_caps, index, ARRAY_SIZE(index));
+	count = features ? lkx_msr_feature_list(index, ARRAY_SIZE(index)) :
+			   lkx_msr_list(NULL, &lkx_caps, index, ARRAY_SIZE(index));
 	if (WARN_ON_ONCE(count > ARRAY_SIZE(index)))
 		return -EIO;
 	if (put_user(count, &user->nmsrs))
@@ -73,6 +76,27 @@ static long get_msr_index_list(struct kvm_msr_list __user *user)
 	if (room < count)
 		return -E2BIG;
 	return copy_to_user(user->indices, index, count * sizeof(index[0])) ? -EFAULT : 0;
+}
+
+/* KVM_GET_MSRS of the system file: how many of the list there were before the first that is no feature. */
+static long get_msr_features(struct kvm_msrs __user *user)
+{
+	struct kvm_msr_entry entry;
+	u32 count, i;
+
+	if (get_user(count, &user->nmsrs))
+		return -EFAULT;
+	if (count >= LIKEX_MAX_MSRS)
+		return -E2BIG;
+	for (i = 0; i < count; i++) {
+		if (copy_from_user(&entry, &user->entries[i], sizeof(entry)))
+			return -EFAULT;
+		if (lkx_msr_feature(entry.index, &entry.data))
+			break;
+		if (copy_to_user(&user->entries[i], &entry, sizeof(entry)))
+			return -EFAULT;
+	}
+	return i;
 }
 
 /* What KVM_CHECK_EXTENSION answers; 0 for whatever is not here. */
@@ -97,7 +121,26 @@ long lkx_check_extension(unsigned long cap)
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_IOEVENTFD_NO_LENGTH:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+	case KVM_CAP_ENABLE_CAP_VM:
+	case KVM_CAP_VCPU_EVENTS:
+	case KVM_CAP_INTR_SHADOW:
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+	case KVM_CAP_DEBUGREGS:
+	case KVM_CAP_XSAVE:
+	case KVM_CAP_SREGS2:
+	case KVM_CAP_GET_MSR_FEATURES:
+	case KVM_CAP_SET_GUEST_DEBUG:
+	case KVM_CAP_X86_ROBUST_SINGLESTEP:
 		return 1;
+	case KVM_CAP_SET_GUEST_DEBUG2:
+		return LKX_GUEST_DEBUG;
+	case KVM_CAP_XCRS:
+		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_XSAVE2:
+		return sizeof(struct kvm_xsave);
+	case KVM_CAP_ADJUST_CLOCK:
+		return LKX_CLOCK_FLAGS;
 	case KVM_CAP_TSC_CONTROL:
 		return lkx_caps.tsc_scaling;
 	case KVM_CAP_NR_VCPUS:
@@ -155,6 +198,7 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct lkx_system *s = file->private_data;
 	void __user *user = (void __user *)arg;
+	long r;
 
 	switch (cmd) {
 	case KVM_GET_API_VERSION:
@@ -168,9 +212,13 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_SUPPORTED_CPUID:
 		return get_supported_cpuid(user);
 	case KVM_GET_MSR_INDEX_LIST:
-		return get_msr_index_list(user);
+		return get_msr_index_list(user, false);
+	case KVM_GET_MSR_FEATURE_INDEX_LIST:
+		return get_msr_index_list(user, true);
 	}
-	return forward(s, cmd, arg);
+	r = forward(s, cmd, arg);
+	/* Its vCPU, where it has one, answers the same for features. */
+	return r == -ENOTTY && cmd == KVM_GET_MSRS ? get_msr_features(user) : r;
 }
 
 static int system_mmap(struct file *file, struct vm_area_struct *vma)

@@ -268,7 +268,7 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(lv, user);
 	}
-	return -ENOTTY;
+	return lkx_vcpu_state_ioctl(lv, cmd, user);
 }
 
 long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)

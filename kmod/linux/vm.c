@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* A VM: its file, its birth and end, its ioctls. */
+#include "clock.h"
 #include "debugfs.h"
 #include "files.h"
 #include "vmx_cpu.h"
@@ -8,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 bool plat_slots_locked(struct lkx_vm *vm)
@@ -93,6 +95,54 @@ static long set_tss_addr(struct linux_vm *vm, unsigned long arg)
 	return 0;
 }
 
+static void read_clocks(struct lkx_host_clocks *now)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	now->boot = ktime_get_boottime_ns();
+	now->real = ktime_get_real_ns();
+	now->tsc = rdtsc_ordered();
+	local_irq_restore(flags);
+	now->tsc_stable = !check_tsc_unstable();
+}
+
+static long get_clock(struct linux_vm *vm, void __user *user)
+{
+	struct lkx_host_clocks now;
+	struct kvm_clock_data data;
+
+	mutex_lock(&vm->lock);
+	read_clocks(&now);
+	lkx_clock_get(&vm->core, &now, &data);
+	mutex_unlock(&vm->lock);
+	return copy_to_user(user, &data, sizeof(data)) ? -EFAULT : 0;
+}
+
+static long set_clock(struct linux_vm *vm, void __user *user)
+{
+	struct lkx_host_clocks now;
+	struct kvm_clock_data data;
+	long r;
+
+	if (copy_from_user(&data, user, sizeof(data)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	read_clocks(&now);
+	r = lkx_clock_set(&vm->core, &now, &data);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static long enable_cap(struct linux_vm *vm, void __user *user)
+{
+	struct kvm_enable_cap cap;
+
+	if (copy_from_user(&cap, user, sizeof(cap)))
+		return -EFAULT;
+	return lkx_vm_enable_cap(&vm->core, &cap);
+}
+
 bool lkx_is_vm_ioctl(unsigned int cmd)
 {
 	switch (cmd) {
@@ -101,6 +151,9 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_SET_TSS_ADDR:
 	case KVM_SET_IDENTITY_MAP_ADDR:
 	case KVM_IOEVENTFD:
+	case KVM_GET_CLOCK:
+	case KVM_SET_CLOCK:
+	case KVM_ENABLE_CAP:
 		return true;
 	}
 	return false;
@@ -124,6 +177,12 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 		return set_identity_map_addr(vm, user);
 	case KVM_IOEVENTFD:
 		return lkx_ioeventfd(vm, user);
+	case KVM_GET_CLOCK:
+		return get_clock(vm, user);
+	case KVM_SET_CLOCK:
+		return set_clock(vm, user);
+	case KVM_ENABLE_CAP:
+		return enable_cap(vm, user);
 	case KVM_CHECK_EXTENSION:
 		return lkx_check_extension(arg);
 	}
@@ -146,6 +205,7 @@ static const struct file_operations vm_fops = {
 int lkx_vm_create(struct lkx_system *s)
 {
 	struct linux_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	struct lkx_host_clocks now;
 	struct file *file;
 	int fd, r;
 
@@ -155,6 +215,8 @@ int lkx_vm_create(struct lkx_system *s)
 	mutex_init(&vm->lock);
 	vm->core.caps = &lkx_caps;
 	vm->core.tsc_khz = plat_tsc_khz(NULL);
+	read_clocks(&now);
+	lkx_clock_start(&vm->core, &now);
 	r = lkx_vmx_get();
 	if (r)
 		goto free;
