@@ -26,6 +26,20 @@ public final class MemorySlot {
         mapping = try Mapping(anonymous: count, alignment: alignment, about: "memory of slot \(slot)")
     }
 
+    /// Memory of its own with the same bytes, for the same place in another VM.
+    public func copy() throws(KVMError) -> MemorySlot {
+        let copy = try MemorySlot(slot: slot, base: base, count: count, isReadOnly: isReadOnly)
+        // What was never touched is zero there too.
+        let page = 4096
+        for offset in stride(from: 0, to: count, by: page) {
+            let bytes = unsafe UnsafeRawBufferPointer(start: mapping.base + offset, count: min(page, count - offset))
+            if unsafe bytes.contains(where: { $0 != 0 }) {
+                unsafe (copy.mapping.base + offset).copyMemory(from: mapping.base + offset, byteCount: bytes.count)
+            }
+        }
+        return copy
+    }
+
     /// Whether `length` bytes from an address on are all in the slot.
     public func contains(_ address: GuestAddress, _ length: Int) -> Bool {
         guard address >= base, length >= 0 else { return false }

@@ -30,6 +30,9 @@ public struct RunPage: ~Copyable {
     /// Makes KVM_RUN come back as soon as the guest can take an interrupt.
     public func setRequestInterruptWindow(_ on: Bool) { unsafe run.pointee.request_interrupt_window = on ? 1 : 0 }
 
+    /// What the guest's CR8 is from the next KVM_RUN on.
+    func setCR8(_ value: UInt64) { unsafe run.pointee.cr8 = value }
+
     /// Whether KVM_INTERRUPT may be called now.
     public var isReadyForInterrupt: Bool { unsafe run.pointee.ready_for_interrupt_injection != 0 }
     /// The guest's RFLAGS.IF.

@@ -141,15 +141,19 @@ import Synchronization
         case .checkExtension: return SimulatedSystem.check(argument, machine)
         case .getVcpuMmapSize: return argument == 0 ? RunPages.size : Int(-EINVAL)
         case .getSupportedCpuid: return machine.lock.withLock { system.supportedCPUID(argument) }
-        case .getMsrIndexList: return machine.lock.withLock { system.msrIndices(argument) }
+        case .getMsrIndexList: return machine.lock.withLock { system.msrIndices(argument, features: false) }
+        case .getMsrFeatureIndexList: return machine.lock.withLock { system.msrIndices(argument, features: true) }
         default: break
         }
         // LiKeX's way: it is for the VM that this file made, or for its first vCPU.
-        guard let vm = system.ownVM else { return Int(-ENOTTY) }
-        switch ioctl {
-        case .createVcpu, .setUserMemoryRegion, .setTssAddr, .setIdentityMapAddr: return vmIoctl(vm, ioctl, argument)
-        default: return vm.vcpus.first?.ioctl(ioctl, argument) ?? Int(-ENOTTY)
+        if let vm = system.ownVM {
+            switch ioctl {
+            case .createVcpu, .setUserMemoryRegion, .setTssAddr, .setIdentityMapAddr, .getClock, .setClock, .enableCap:
+                return vmIoctl(vm, ioctl, argument)
+            default: if let vcpu = vm.vcpus.first { return vcpu.ioctl(ioctl, argument) }
+            }
         }
+        return ioctl == .getMsrs ? system.msrFeatures(argument) : Int(-ENOTTY)
     }
 
     private func vmIoctl(_ vm: SimulatedVM, _ ioctl: Ioctl, _ argument: UInt) -> Int {
@@ -161,6 +165,9 @@ import Synchronization
         case .setUserMemoryRegion: return vm.setRegion(argument)
         case .setTssAddr: return vm.setTSSAddress(argument)
         case .setIdentityMapAddr: return vm.setIdentityMapAddress(argument)
+        case .getClock: return vm.getClock(argument)
+        case .setClock: return vm.setClock(argument)
+        case .enableCap: return vm.enableCapability(argument)
         case .checkExtension: return SimulatedSystem.check(argument, machine)
         default: return Int(-ENOTTY)
         }

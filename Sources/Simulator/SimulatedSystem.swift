@@ -25,8 +25,18 @@ final class SimulatedSystem: @unchecked Sendable {
         switch Capability.allCases.first(where: { UInt($0.number) == number }) {
         case .userMemory, .setTssAddr, .extCpuid, .mpState, .syncMmu, .userNmi, .nopIoDelay, .destroyMemoryRegionWorks,
             .joinMemoryRegionsWorks, .internalErrorData, .setIdentityMapAddr, .getTscKhz, .readonlyMem,
-            .checkExtensionVm, .immediateExit:
+            .checkExtensionVm, .immediateExit, .enableCapVm, .vcpuEvents, .intrShadow, .exceptionPayload,
+            .x86TripleFaultEvent, .debugregs, .xsave, .sregs2, .getMsrFeatures, .setGuestDebug, .x86RobustSinglestep:
             1
+        case .setGuestDebug2:
+            Int(
+                UInt32(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP) | UInt32(KVM_GUESTDBG_USE_SW_BP)
+                    | UInt32(KVM_GUESTDBG_USE_HW_BP) | UInt32(KVM_GUESTDBG_INJECT_DB) | UInt32(KVM_GUESTDBG_INJECT_BP)
+                    | UInt32(KVM_GUESTDBG_BLOCKIRQ))
+        // As a processor without XSAVE.
+        case .xcrs: 0
+        case .xsave2: MemoryLayout<kvm_xsave>.size
+        case .adjustClock: Int(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)
         case .tscControl: unsafe machine.caps.pointee.tsc_scaling ? 1 : 0
         case .nrVcpus: 1
         case .maxVcpus: Int(LIKEX_MAX_VCPUS)
@@ -51,16 +61,32 @@ final class SimulatedSystem: @unchecked Sendable {
         return UserMemory.write(UInt32(count), argument) ? 0 : Int(-EFAULT)
     }
 
-    /// KVM_GET_MSR_INDEX_LIST
-    func msrIndices(_ argument: UInt) -> Int {
+    /// KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST
+    func msrIndices(_ argument: UInt, features: Bool) -> Int {
         guard let room = UserMemory.read(argument, as: UInt32.self) else { return Int(-EFAULT) }
         var indices = [UInt32](repeating: 0, count: 64)
-        let count = unsafe lkx_msr_list(machine.hw, machine.caps, &indices, UInt32(indices.count))
+        let most = UInt32(indices.count)
+        let count =
+            unsafe features
+            ? lkx_msr_feature_list(&indices, most) : lkx_msr_list(machine.hw, machine.caps, &indices, most)
         if !UserMemory.write(count, argument) { return Int(-EFAULT) }
         if room < count { return Int(-E2BIG) }
         for (index, value) in indices.prefix(Int(count)).enumerated() {
             if !UserMemory.write(value, argument + 4 + UInt(index * 4)) { return Int(-EFAULT) }
         }
         return 0
+    }
+
+    /// KVM_GET_MSRS of this file: how many of the list there were before the first that is no feature.
+    func msrFeatures(_ argument: UInt) -> Int {
+        guard let count = UserMemory.read(argument, as: UInt32.self) else { return Int(-EFAULT) }
+        if count >= UInt32(LIKEX_MAX_MSRS) { return Int(-E2BIG) }
+        for number in 0..<UInt(count) {
+            let at = argument + 8 + number * UInt(MemoryLayout<kvm_msr_entry>.stride)
+            guard var entry = UserMemory.read(at, as: kvm_msr_entry.self) else { return Int(-EFAULT) }
+            if unsafe lkx_msr_feature(entry.index, &entry.data) { return Int(number) }
+            if !UserMemory.write(entry, at) { return Int(-EFAULT) }
+        }
+        return Int(count)
     }
 }

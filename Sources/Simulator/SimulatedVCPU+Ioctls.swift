@@ -48,7 +48,7 @@ extension SimulatedVCPU {
         case .setMpState: set(argument, as: kvm_mp_state.self) { unsafe lkx_set_mp_state(core, &$0) }
         case .getTscKhz: Int(unsafe core.pointee.tsc_khz)
         case .setTscKhz: setFrequency(argument)
-        default: Int(-ENOTTY)
+        default: stateIoctl(ioctl, argument)
         }
     }
 
@@ -64,13 +64,13 @@ extension SimulatedVCPU {
         return Int(result)
     }
 
-    private func get<Value: BitwiseCopyable>(_ argument: UInt, _ empty: Value, _ fill: (inout Value) -> Void) -> Int {
+    func get<Value: BitwiseCopyable>(_ argument: UInt, _ empty: Value, _ fill: (inout Value) -> Void) -> Int {
         var value = empty
         fill(&value)
         return UserMemory.write(value, argument) ? 0 : Int(-EFAULT)
     }
 
-    private func set<Value: BitwiseCopyable>(
+    func set<Value: BitwiseCopyable>(
         _ argument: UInt, as type: Value.Type, _ use: (inout Value) -> Int32
     ) -> Int {
         guard var value = UserMemory.read(argument, as: type) else { return Int(-EFAULT) }

@@ -24,6 +24,8 @@ import Synchronization
         unsafe core.pointee.hw = machine.hw
         unsafe core.pointee.caps = UnsafePointer(machine.caps)
         unsafe core.pointee.tsc_khz = Model.kilohertz
+        var now = Self.clocks(machine)
+        unsafe lkx_clock_start(core, &now)
         let isReady = machine.lock.withLock {
             guard machine.beginUse() else { return false }
             if unsafe lkx_ept_init(core, machine.caps.pointee.ept_ad) == 0 { return true }
@@ -45,6 +47,9 @@ import Synchronization
         }
         unsafe core.deallocate()
     }
+
+    /// With the VM's lock: settings that its ioctls change.
+    func withSettings<Result>(_ body: () -> Result) -> Result { lock.withLock { _ in body() } }
 
     /// KVM_CREATE_VCPU: the vCPU, or -errno.
     func makeVCPU(_ id: UInt) -> (vcpu: SimulatedVCPU?, error: Int) {

@@ -60,18 +60,31 @@ public struct Comparison {
 }
 
 extension Comparison.Run {
+    public enum Stops: Sendable {
+        case none
+        /// What the exit began is finished before it goes on.
+        case finished
+        /// It goes on in a new VM.
+        case moved
+    }
+
     /// Runs a guest. A device that refuses is a result; settings that are wrong are an error of every device.
     ///
-    /// - Parameter progress: called with the device and the number of exits so far, once a second or less often.
+    /// - Parameters:
+    ///   - stops: what happens to it at each of its exits.
+    ///   - progress: called with the device and the number of exits so far, once a second or less often.
     public init(
-        of guest: Guest, image: [UInt8], on system: borrowing System, cpuid: CPUIDTable,
+        of guest: Guest, image: [UInt8], on system: borrowing System, cpuid: CPUIDTable, stops: Stops = .none,
         progress: @escaping (String, Int) -> Void = { _, _ in }
     ) throws(MachineError) {
-        let path = system.path
+        let path = stops == .moved ? "\(system.path), moved" : system.path
         do throws(MachineError) {
             // The machine is gone when this returns: two devices may not be able to use VMX at once.
             var machine = try Machine(guest, image: image, on: system, cpuid: cpuid)
-            let outcome = try machine.run { progress(path, $0) }
+            let outcome =
+                try stops == .none
+                ? machine.run { progress(path, $0) }
+                : machine.run(stoppingOn: system, moves: stops == .moved) { progress(path, $0) }
             let failures = guest.expectation?.failures(of: outcome) ?? []
             self.init(device: path, result: .success(outcome), failures: failures)
         } catch {

@@ -3,10 +3,10 @@ public import KVM
 
 /// The test machine: one vCPU, no interrupt chip, the ports of `Ports`.
 public struct Machine: ~Copyable {
-    private let guest: Guest
-    private var vm: VirtualMachine
-    private var vcpu: VCPU
-    private let path: String
+    let guest: Guest
+    var vm: VirtualMachine
+    var vcpu: VCPU
+    let path: String
 
     /// Makes the machine, its memory filled, the program loaded, the registers set.
     public init(
@@ -43,16 +43,21 @@ public struct Machine: ~Copyable {
             var loop = RunLoop(guest, memory: vm.slots, progress: progress)
             outcome.end = loop.run(vcpu)
             vcpu.disarmKick()
-            outcome.output = loop.ports.output
-            outcome.exits = loop.exits
-            outcome.otherRuns = loop.otherRuns
-            outcome.registers = try vcpu.registers()
-            outcome.specialRegisters = try vcpu.specialRegisters()
-            outcome.fpu = try vcpu.fpu()
+            try finish(&outcome, loop)
         } catch {
             throw .device(path: path, error)
         }
-        outcome.slots = vm.slots
         return outcome
+    }
+
+    /// What the run and the guest have come to.
+    func finish(_ outcome: inout Outcome, _ loop: RunLoop) throws(KVMError) {
+        outcome.output = loop.ports.output
+        outcome.exits = loop.exits
+        outcome.otherRuns = loop.otherRuns
+        outcome.registers = try vcpu.registers()
+        outcome.specialRegisters = try vcpu.specialRegisters()
+        outcome.fpu = try vcpu.fpu()
+        outcome.slots = vm.slots
     }
 }

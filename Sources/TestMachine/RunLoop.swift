@@ -13,7 +13,8 @@ struct RunLoop {
     private let deadline: UInt64
     private let progress: (Int) -> Void
     private var nextProgress: UInt64
-    private let memory: [MemorySlot]
+    /// The guest's; a move gives it another.
+    var memory: [MemorySlot]
     private lazy var finisher = InstructionFinisher()
 
     init(_ guest: Guest, memory: [MemorySlot], progress: @escaping (Int) -> Void) {
@@ -27,15 +28,19 @@ struct RunLoop {
 
     mutating func run(_ vcpu: borrowing VCPU) -> Outcome.End {
         do throws(KVMError) {
-            let end = try loop(vcpu)
-            try finishPending(vcpu)
-            return end
+            while true {
+                if let end = try next(vcpu) {
+                    try finishPending(vcpu)
+                    return end
+                }
+            }
         } catch {
             return .error(error)
         }
     }
 
-    private mutating func loop(_ vcpu: borrowing VCPU) throws(KVMError) -> Outcome.End {
+    /// Runs to the next exit and sees to it; the end of the run if it is one.
+    mutating func next(_ vcpu: borrowing VCPU) throws(KVMError) -> Outcome.End? {
         while exits.count < limit {
             if let vector = ports.interrupts.first, vcpu.runPage.isReadyForInterrupt {
                 try vcpu.interrupt(vector: vector)
@@ -51,10 +56,23 @@ struct RunLoop {
                 vcpu.runPage.setImmediateExit(false)
                 continue
             }
-            if let end = try handle(vcpu.runPage.exit, ticks, time, vcpu) { return end }
-            showProgress()
+            let end = try handle(vcpu.runPage.exit, ticks, time, vcpu)
+            if end == nil { showProgress() }
+            return end
         }
         return .exitLimit
+    }
+
+    /// Finishes what the last exit began, without entering the guest; the end of the run if that takes another exit which is one.
+    mutating func settle(_ vcpu: borrowing VCPU) throws(KVMError) -> Outcome.End? {
+        while true {
+            let (result, ticks, time) = try vcpu.finishExit()
+            guard result == .exit else {
+                otherRuns.append(time)
+                return nil
+            }
+            if let end = try handle(vcpu.runPage.exit, ticks, time, vcpu) { return end }
+        }
     }
 
     /// What to do about an exit; the end of the run if it is one.

@@ -14,6 +14,7 @@ struct Likex: ParsableCommand {
               likex test-vm                             LiKeX's test guest: prints 4
               likex run build/guests/mmio.bin           one guest, on the default device
               likex compare build/guests/*.bin          every guest on /dev/kvm and /dev/rust_kvm
+              likex move build/guests/*.bin             every guest, moved to a new VM at each exit
               likex ept build/guests/mmio.bin           the page tables that the guest left, as a tree
               likex trace build/guests/mmio.bin         every exit over time
               likex bench --device sim                  what exits, faults and a VM's life cost
@@ -25,7 +26,7 @@ struct Likex: ParsableCommand {
               3  a device can't be opened, or refused a call
             """,
         version: "0.1.0",
-        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Ept.self, Trace.self, BenchCommand.self])
+        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Move.self, Ept.self, Trace.self, BenchCommand.self])
 
     static func main() {
         do {

@@ -25,4 +25,22 @@ import Testing
         #expect(kernel.warnings == [])
         #expect(failures == [], "\(String(decoding: outcome.output, as: UTF8.self))")
     }
+
+    /// Stopped at each of its exits, its whole state and memory moved to a new VM, it goes on to the same result.
+    @Test(.enabled(if: !paths.isEmpty, "build/guests is empty: make guests"), arguments: paths)
+    func goesOnInAnotherVM(_ path: String) throws {
+        let file = try GuestFile(path: path)
+        let kernel = try SimulatedKernel()
+        let system = try System(path: SimulatedKernel.path, in: kernel)
+        let cpuid = try system.supportedCPUID()
+        guard file.guest.missingFeatures(in: cpuid).isEmpty else { return }
+        let runs = try [Comparison.Run.Stops.finished, .moved].map {
+            try Comparison.Run(of: file.guest, image: file.image, on: system, cpuid: cpuid, stops: $0)
+        }
+        let comparison = Comparison(file.guest, runs[0], runs[1])
+        #expect(kernel.warnings == [])
+        #expect(comparison.verdict == .same)
+        #expect(comparison.differences == [] && comparison.right.failures == [])
+        if case .failure(let error) = runs[1].result { Issue.record("\(error)") }
+    }
 }

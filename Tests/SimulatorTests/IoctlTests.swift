@@ -51,7 +51,10 @@ import Testing
     }
 
     @Test func addressesOutsideOfThisProcessFault() {
-        for ioctl in [Ioctl.getRegs, .setRegs, .getSregs, .setSregs, .getFpu, .setFpu, .setCpuid2, .getMsrs, .setMsrs] {
+        for ioctl in [
+            Ioctl.getRegs, .setRegs, .getSregs, .setSregs, .getFpu, .setFpu, .setCpuid2, .getMsrs, .setMsrs, .getVcpuEvents,
+            .setVcpuEvents, .getDebugregs, .setDebugregs, .getXsave, .getXsave2, .setXsave, .getSregs2, .setSregs2,
+        ] {
             #expect(device.call(device.vcpu, ioctl, 0) == .failure(.badAddress), "\(ioctl)")
             #expect(device.call(device.vcpu, ioctl, 1 << 46) == .failure(.badAddress), "\(ioctl)")
             #expect(device.call(device.vcpu, ioctl, .max) == .failure(.badAddress), "\(ioctl)")
@@ -108,5 +111,75 @@ import Testing
         #expect(device.call(device.vcpu, .getMsrs, &one) == .success(0))
         one.0 = 256
         #expect(device.call(device.vcpu, .getMsrs, &one) == .failure(.listTooBig))
+    }
+
+    @Test func extendedStateComesBack() throws {
+        var fpu = kvm_fpu()
+        _ = try device.call(device.vcpu, .getFpu, &fpu).get()
+        fpu.fcw = 0x27F
+        fpu.fsw = 0x3800
+        fpu.ftwx = 0x80
+        fpu.xmm.15.15 = 0xAB
+        fpu.fpr.7.9 = 0xCD
+        fpu.last_ip = 0x1234
+        _ = try device.call(device.vcpu, .setFpu, &fpu).get()
+        func xsave(_ ioctl: Ioctl, _ image: inout [UInt8]) -> Result<Int, Errno> {
+            unsafe image.withUnsafeMutableBytes { device.call(device.vcpu, ioctl, UInt(bitPattern: $0.baseAddress)) }
+        }
+        var (image, same) = ([UInt8](repeating: 1, count: 4096), [UInt8](repeating: 2, count: 4096))
+        _ = try xsave(.getXsave, &image).get()
+        _ = try xsave(.getXsave2, &same).get()
+        #expect(image == same)
+        #expect(image[..<16] == [0x7F, 2, 0, 0x38, 0x80, 0, 0, 0, 0x34, 0x12, 0, 0, 0, 0, 0, 0])
+        #expect(image[24..<28] == [0x80, 0x1F, 0, 0] && image[512..<520] == [3, 0, 0, 0, 0, 0, 0, 0])
+
+        // Only what the header names is taken.
+        same[24] = 0xC0
+        same[512] = 2
+        _ = try xsave(.setXsave, &same).get()
+        var back = kvm_fpu()
+        _ = try device.call(device.vcpu, .getFpu, &back).get()
+        #expect(back.fcw == 0x37F && back.fsw == 0 && back.ftwx == 0 && back.fpr.7.9 == 0 && back.xmm.15.15 == 0xAB)
+        #expect(back.mxcsr == 0x1FC0)
+        _ = try xsave(.setXsave, &image).get()
+        _ = try device.call(device.vcpu, .getFpu, &back).get()
+        #expect(back.fcw == 0x27F && back.fsw == 0x3800 && back.ftwx == 0x80 && back.fpr.7.9 == 0xCD)
+        #expect(back.xmm.15.15 == 0xAB && back.mxcsr == 0x1F80)
+
+        same[512] = 4
+        #expect(xsave(.setXsave, &same) == .failure(.invalidArgument))
+        var xcrs = kvm_xcrs()
+        #expect(device.call(device.vcpu, .getXcrs, &xcrs) == .failure(.invalidArgument), "it has no XSAVE")
+    }
+
+    @Test func clockAndCapabilitiesOfAVM() throws {
+        var clock = kvm_clock_data()
+        clock.clock = 1 << 60
+        _ = try device.call(device.vm, .setClock, &clock).get()
+        var back = kvm_clock_data()
+        _ = try device.call(device.vm, .getClock, &back).get()
+        #expect(back.clock >= 1 << 60 && back.clock < 1 << 60 + 60_000_000_000 && back.flags == 14)
+        #expect(device.call(device.system, .checkExtension, UInt(Capability.adjustClock.number)) == .success(14))
+        clock.flags = 1
+        #expect(device.call(device.vm, .setClock, &clock) == .failure(.invalidArgument))
+        var capability = kvm_enable_cap()
+        capability.cap = Capability.exceptionPayload.number
+        capability.args.0 = 1
+        #expect(device.call(device.vm, .enableCap, &capability) == .success(0))
+        capability.cap = 9999
+        #expect(device.call(device.vm, .enableCap, &capability) == .failure(.invalidArgument))
+    }
+
+    @Test func featureMSRs() throws {
+        var list: (UInt32, UInt32) = (0, 0)
+        #expect(device.call(device.system, .getMsrFeatureIndexList, &list) == .failure(.listTooBig) && list.0 == 1)
+        #expect(device.call(device.system, .getMsrFeatureIndexList, &list) == .success(0) && list.1 == 0x8B)
+        let other = try device.kernel.open(SimulatedKernel.path).get()
+        defer { device.kernel.close(other) }
+        var one: (UInt32, UInt32, UInt32, UInt32, UInt64) = (1, 0, 0x8B, 0, 0)
+        #expect(device.call(other, .getMsrs, &one) == .success(1) && one.4 == 1 << 32)
+        one.2 = 0x10
+        #expect(device.call(other, .getMsrs, &one) == .success(0))
+        #expect(device.call(device.system, .getMsrs, &one) == .success(1), "LiKeX's way it is the vCPU's")
     }
 }
