@@ -62,7 +62,7 @@ public struct BenchTable {
         switch target {
         case .atMost(let most): "<= \(grouped(UInt64(most)))"
         case .percentOfOther(let percent): "<= \(Int(percent)) % of the other's"
-        case .near(_, let percent): "within \(Int(percent)) % of alone"
+        case .near(_, let percent): "within \(Int(percent)) % of beside one"
         }
     }
 

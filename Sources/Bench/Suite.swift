@@ -6,7 +6,7 @@ public struct Suite {
     public struct Options: Sendable {
         /// How often each thing is done whose median counts.
         public var rounds: Int
-        /// How many idle VMs to measure beside, ascending.
+        /// How many idle VMs to measure beside, ascending. One is measured first, whatever is in here: others are held against it.
         public var idle: [Int]
         /// Groups that are measured; all if empty.
         public var only: [Group]
@@ -74,9 +74,11 @@ public struct Suite {
         case .kernel: try exits.kernelExits()
         case .fault: try FaultBench(device: device, rounds: options.rounds).faults()
         case .slot: try SlotBench(device: device, rounds: lives.rounds).slots()
-        case .life: try lives.lives(idle: 0)
+        case .life: try lives.lives(idle: 0) + lives.livesAtOnce()
         case .idle:
-            try IdleBench(device: device, host: host, rounds: lives.rounds, counts: options.idle).measure {
+            try IdleBench(
+                device: device, host: host, rounds: lives.rounds, counts: [1] + options.idle.filter { $0 > 1 }
+            ).measure {
                 progress("\(device.path): \($0)")
             }
         case .module: ModuleSize(device: device, host: host).measure()

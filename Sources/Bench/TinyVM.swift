@@ -4,8 +4,15 @@ import KVM
 /// The least that can be called a VM: 64 KiB of memory at the top of 4 GiB, where a processor begins after reset, with HLT there. So
 /// no register has to be set, and one page is touched.
 struct TinyVM: ~Copyable {
-    private let vm: VirtualMachine
-    private let vcpu: VCPU
+    /// How it comes into being.
+    enum Way {
+        /// By KVM's own ioctls.
+        case steps
+        /// By LIKEX_CREATE.
+        case atOnce
+    }
+
+    private let machine: NewMachine
 
     /// SDM vol. 3, "First Instruction Executed".
     private static let resetVector = GuestAddress(0xFFFF_FFF0)
@@ -18,19 +25,22 @@ struct TinyVM: ~Copyable {
         return memory
     }
 
-    init(on system: borrowing System, memory: MemorySlot) throws(KVMError) {
-        var vm = try system.makeVirtualMachine()
-        try vm.add(memory)
-        let vcpu = try vm.makeVCPU()
-        self.vm = vm
-        self.vcpu = vcpu
+    init(on system: borrowing System, memory: MemorySlot, _ way: Way = .steps) throws(KVMError) {
+        switch way {
+        case .steps:
+            var vm = try system.makeVirtualMachine()
+            try vm.add(memory)
+            let vcpu = try vm.makeVCPU()
+            machine = NewMachine(vm: vm, vcpu: vcpu)
+        case .atOnce: machine = try system.makeMachine(memory: [memory])
+        }
     }
 
     /// To its HLT.
     func run() throws(KVMError) {
-        while try vcpu.run().result == .interrupted {}
-        guard vcpu.runPage.exit == .hlt else {
-            throw KVMError(runPage: "a VM that halts at once left for \(vcpu.runPage.exit)")
+        while try machine.vcpu.run().result == .interrupted {}
+        guard machine.vcpu.runPage.exit == .hlt else {
+            throw KVMError(runPage: "a VM that halts at once left for \(machine.vcpu.runPage.exit)")
         }
     }
 }

@@ -39,9 +39,12 @@ public struct CPUIDTable: Sendable {
     }
 
     func set(_ file: borrowing DeviceFile) throws(KVMError) {
-        var bytes = FlexibleArray.bytes(header: MemoryLayout<kvm_cpuid2>.size, list: entries)
+        var bytes = bytes
         try file.call(.setCpuid2, bytes: &bytes)
     }
+
+    /// As struct kvm_cpuid2.
+    var bytes: [UInt8] { FlexibleArray.bytes(header: MemoryLayout<kvm_cpuid2>.size, list: entries) }
 }
 
 extension kvm_cpuid_entry2 {

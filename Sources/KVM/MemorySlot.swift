@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
 
 /// Guest memory of one slot, mapped in this process. It lives as long as anyone refers to it.
 public final class MemorySlot {
@@ -38,6 +39,13 @@ public final class MemorySlot {
             }
         }
         return copy
+    }
+
+    /// What the device is told of it.
+    var region: kvm_userspace_memory_region {
+        kvm_userspace_memory_region(
+            slot: slot, flags: isReadOnly ? UInt32(KVM_MEM_READONLY) : 0, guest_phys_addr: base.rawValue,
+            memory_size: UInt64(count), userspace_addr: host.rawValue)
     }
 
     /// Whether `length` bytes from an address on are all in the slot.

@@ -13,19 +13,19 @@ public struct VirtualMachine: ~Copyable {
     public private(set) var slots: [MemorySlot] = []
 
     init(
-        file: consuming DeviceFile, kept: consuming DeviceFile?, personality: Personality, runPageSize: Int
+        file: consuming DeviceFile, kept: consuming DeviceFile?, personality: Personality, runPageSize: Int,
+        slots: [MemorySlot] = []
     ) {
         self.file = file
         self.kept = kept
         self.personality = personality
         self.runPageSize = runPageSize
+        self.slots = slots
     }
 
     /// Tells the device of guest memory, and keeps it. KVM_SET_USER_MEMORY_REGION
     public mutating func add(_ slot: MemorySlot) throws(KVMError) {
-        var region = kvm_userspace_memory_region(
-            slot: slot.slot, flags: slot.isReadOnly ? UInt32(KVM_MEM_READONLY) : 0, guest_phys_addr: slot.base.rawValue,
-            memory_size: UInt64(slot.count), userspace_addr: slot.host.rawValue)
+        var region = slot.region
         do throws(KVMError) {
             try file.call(.setUserMemoryRegion, &region)
         } catch  where personality == .oneFile && [.invalidArgument, .notATypewriter].contains(error.errno) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
 import CLikexCore
 import Glibc
 public import KVM
@@ -122,6 +123,29 @@ import Synchronization
 
     private func find(_ descriptor: Int32) -> Object? { table.withLock { $0.objects[descriptor] } }
 
+    /// LIKEX_CREATE: linux/create.c's part.
+    private func create(_ system: SimulatedSystem, _ argument: UInt) -> Int {
+        let (made, error) = SimulatedCreation.make(argument, machine)
+        guard let made else { return error }
+        let (vm, vcpu) = (reserve(), reserve())
+        let answer = likex_created(vm_fd: vm, vcpu_fd: vcpu, run_size: UInt32(RunPages.size), reserved: 0)
+        guard SimulatedCreation.answer(answer, argument) else { return Int(-EFAULT) }
+        table.withLock { table in
+            table.objects[vm] = .vm(made.vm)
+            table.objects[vcpu] = .vcpu(made.vcpu, made.vm)
+        }
+        system.ownVM = made.vm
+        return 0
+    }
+
+    /// A descriptor that nothing stands behind yet.
+    private func reserve() -> Int32 {
+        table.withLock { table in
+            defer { table.next += 1 }
+            return table.next
+        }
+    }
+
     private func add(_ object: Object) -> Int32 {
         table.withLock { table in
             defer { table.next += 1 }
@@ -138,6 +162,7 @@ import Synchronization
             guard let vm = SimulatedVM(machine) else { return Int(-ENOMEM) }
             system.ownVM = vm
             return Int(add(.vm(vm)))
+        case .likexCreate: return create(system, argument)
         case .checkExtension: return SimulatedSystem.check(argument, machine)
         case .getVcpuMmapSize: return argument == 0 ? RunPages.size : Int(-EINVAL)
         case .getSupportedCpuid: return machine.lock.withLock { system.supportedCPUID(argument) }

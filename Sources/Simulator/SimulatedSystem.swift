@@ -42,6 +42,7 @@ final class SimulatedSystem: @unchecked Sendable {
         case .maxVcpus: Int(LIKEX_MAX_VCPUS)
         case .maxVcpuId: Int(LIKEX_MAX_VCPU_IDS)
         case .nrMemslots: Int(LIKEX_MAX_MEMSLOTS)
+        case .likexCapCreate: Int(LIKEX_CREATE_MEMSLOTS)
         default: 0
         }
     }

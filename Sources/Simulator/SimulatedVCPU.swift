@@ -34,7 +34,7 @@ import X86
     deinit { unsafe core.deallocate() }
 
     /// 0 or -errno; after an error nothing is left.
-    func create() -> Int {
+    func create(_ setUp: (SimulatedVCPU) -> Int) -> Int {
         unsafe vmcs = plat_page_alloc(machine.hw)
         guard let vmcs = unsafe vmcs else { return Int(-ENOMEM) }
         unsafe vmcs.storeBytes(of: machine.caps.pointee.revision, as: UInt32.self)
@@ -43,10 +43,11 @@ import X86
         _ = unsafe hw_vmclear(machine.hw, plat_phys(machine.hw, vmcs))
         load()
         writeHostState()
-        let error = unsafe lkx_vcpu_init(core)
+        var error = Int(unsafe lkx_vcpu_init(core))
+        if error == 0 { error = setUp(self) }
         put()
         if error != 0 { destroy() }
-        return Int(error)
+        return error
     }
 
     func destroy() {

@@ -14,51 +14,57 @@ import Synchronization
     /// Slots and the list of vCPUs.
     private let lock = Mutex(())
     private(set) var vcpus: [SimulatedVCPU] = []
+    /// Whether there is more to end than its struct: `deinit` runs after a failed `init`, too.
+    private let isReady: Bool
 
     /// nil where the processor can't be brought into VMX operation or memory runs out.
     init?(_ machine: Machine) {
         self.machine = machine
         id = machine.lock.withLock { machine.numberVM() }
-        unsafe core = .allocate(capacity: 1)
+        let core = UnsafeMutablePointer<lkx_vm>.allocate(capacity: 1)
+        unsafe self.core = unsafe core
         unsafe core.initialize(to: lkx_vm())
         unsafe core.pointee.hw = machine.hw
         unsafe core.pointee.caps = UnsafePointer(machine.caps)
         unsafe core.pointee.tsc_khz = Model.kilohertz
         var now = Self.clocks(machine)
         unsafe lkx_clock_start(core, &now)
-        let isReady = machine.lock.withLock {
+        isReady = machine.lock.withLock {
             guard machine.beginUse() else { return false }
             if unsafe lkx_ept_init(core, machine.caps.pointee.ept_ad) == 0 { return true }
             machine.endUse()
             return false
         }
-        if !isReady {
-            unsafe core.deallocate()
-            return nil
-        }
+        if !isReady { return nil }
     }
 
     deinit {
+        if isReady { end() }
+        unsafe core.deallocate()
+    }
+
+    private func end() {
         machine.lock.withLock {
             for vcpu in vcpus { vcpu.destroy() }
             unsafe lkx_ept_destroy(core)
             unsafe lkx_memslots_destroy(core)
             machine.endUse()
         }
-        unsafe core.deallocate()
     }
 
     /// With the VM's lock: settings that its ioctls change.
     func withSettings<Result>(_ body: () -> Result) -> Result { lock.withLock { _ in body() } }
 
     /// KVM_CREATE_VCPU: the vCPU, or -errno.
-    func makeVCPU(_ id: UInt) -> (vcpu: SimulatedVCPU?, error: Int) {
+    ///
+    /// - Parameter setUp: what else belongs to it, with the machine's lock held and its VMCS loaded: 0, or -errno and there is no vCPU.
+    func makeVCPU(_ id: UInt, setUp: (SimulatedVCPU) -> Int = { _ in 0 }) -> (vcpu: SimulatedVCPU?, error: Int) {
         guard id < UInt(LIKEX_MAX_VCPU_IDS) else { return (nil, Int(-EINVAL)) }
         return lock.withLock { _ in
             if vcpus.count >= Int(LIKEX_MAX_VCPUS) { return (nil, Int(-EINVAL)) }
             if vcpus.contains(where: { $0.id == id }) { return (nil, Int(-EEXIST)) }
             let vcpu = SimulatedVCPU(self, id: UInt32(id))
-            let error = machine.lock.withLock { vcpu.create() }
+            let error = machine.lock.withLock { vcpu.create(setUp) }
             if error != 0 { return (nil, error) }
             vcpus.append(vcpu)
             return (vcpu, 0)
@@ -67,7 +73,12 @@ import Synchronization
 
     /// KVM_SET_USER_MEMORY_REGION.
     func setRegion(_ argument: UInt) -> Int {
-        guard var region = UserMemory.read(argument, as: kvm_userspace_memory_region.self) else { return Int(-EFAULT) }
+        guard let region = UserMemory.read(argument, as: kvm_userspace_memory_region.self) else { return Int(-EFAULT) }
+        return set(region)
+    }
+
+    func set(_ region: kvm_userspace_memory_region) -> Int {
+        var region = region
         return lock.withLock { _ in
             let error = unsafe lkx_memslot_check(core, &region)
             return Int(error != 0 ? error : unsafe lkx_memslot_apply(core, &region))

@@ -188,6 +188,19 @@ let swiftFields: [Field] = unsafe [
     Field("cap", \kvm_enable_cap.cap),
     Field("flags", \kvm_enable_cap.flags),
     Field("args", \kvm_enable_cap.args),
+    Field("size", \likex_create.size),
+    Field("flags", \likex_create.flags),
+    Field("vcpu_id", \likex_create.vcpu_id),
+    Field("memslots", \likex_create.memslots),
+    Field("cpuid", \likex_create.cpuid),
+    Field("created.vm_fd", \likex_create.created.vm_fd),
+    Field("created.vcpu_fd", \likex_create.created.vcpu_fd),
+    Field("created.run_size", \likex_create.created.run_size),
+    Field("created.reserved", \likex_create.created.reserved),
+    Field("memslot", \likex_create.memslot),
+    Field("regs.rax", \likex_create.regs.rax),
+    Field("sregs.cs.base", \likex_create.sregs.cs.base),
+    Field("reserved", \likex_create.reserved),
 ]
 
 /// Every struct of Tests/CABITables/structs.def, as Swift sees it.
@@ -217,4 +230,6 @@ let swiftStructs: [Struct] = unsafe [
     Struct(kvm_msi.self),
     Struct(kvm_dirty_log.self),
     Struct(kvm_enable_cap.self),
+    Struct(likex_create.self),
+    Struct(likex_created.self),
 ]

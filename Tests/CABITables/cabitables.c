@@ -4,6 +4,8 @@
 
 #include <linux/kvm.h>
 
+#include "../../kmod/include/uapi/likex.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const struct lkx_abi_value lkx_abi_values[] = {

@@ -24,7 +24,17 @@ void lkx_system_put(struct lkx_system *s);
 
 /* KVM_CREATE_VM: the new VM's fd, or -errno. */
 int lkx_vm_create(struct lkx_system *s);
+/* Its first half: a VM without a file, one reference, or an ERR_PTR. */
+struct linux_vm *lkx_vm_alloc(struct lkx_system *s);
+/* Its second: a file that takes over the reference, also if it is an ERR_PTR. */
+struct file *lkx_vm_file(struct linux_vm *vm);
+/* And its third, which can't fail: from here on user space has the file. */
+void lkx_vm_install(struct linux_vm *vm, struct file *file, int fd);
+/* LIKEX_CREATE: 0 or -errno. */
+long lkx_create(struct lkx_system *s, void __user *user);
 void lkx_vm_put(struct linux_vm *vm);
+/* KVM_SET_USER_MEMORY_REGION: 0 or -errno. */
+int lkx_vm_set_region(struct linux_vm *vm, const struct kvm_userspace_memory_region *region);
 /* A VM ioctl: -ENOTTY where `cmd` is none. The caller holds a reference. */
 long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg);
 bool lkx_is_vm_ioctl(unsigned int cmd);
@@ -36,6 +46,10 @@ void lkx_ioeventfds_free(struct linux_vm *vm);
 
 /* KVM_CREATE_VCPU: the new vCPU's fd, or -errno. */
 int lkx_vcpu_create(struct linux_vm *vm, unsigned long id);
+/* The same but for the fd: its file, or an ERR_PTR. With registers and CPUID of `c` unless that is NULL. */
+struct file *lkx_vcpu_file(struct linux_vm *vm, unsigned long id, const struct likex_create *c);
+/* KVM_SET_CPUID2. The vCPU is loaded. */
+long lkx_vcpu_set_cpuid(struct linux_vcpu *lv, struct kvm_cpuid2 __user *user);
 void lkx_vcpu_free(struct linux_vcpu *lv);
 long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg);
 /* Those of its state beyond registers (vcpu_state.c): locked, its VMCS current. */

@@ -151,6 +151,8 @@ long lkx_check_extension(unsigned long cap)
 		return LIKEX_MAX_VCPU_IDS;
 	case KVM_CAP_NR_MEMSLOTS:
 		return LIKEX_MAX_MEMSLOTS;
+	case LIKEX_CAP_CREATE:
+		return LIKEX_CREATE_MEMSLOTS;
 	}
 	return 0;
 }
@@ -205,6 +207,8 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return arg ? -EINVAL : KVM_API_VERSION;
 	case KVM_CREATE_VM: /* the argument is the machine type: x86 has one */
 		return arg ? -EINVAL : lkx_vm_create(s);
+	case LIKEX_CREATE:
+		return lkx_create(s, user);
 	case KVM_CHECK_EXTENSION:
 		return lkx_check_extension(arg);
 	case KVM_GET_VCPU_MMAP_SIZE:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* A vCPU: its birth and end, its file and its mapping. */
+#include "create.h"
 #include "files.h"
 #include "fpu.h"
 #include "vcpu_load.h"
@@ -38,7 +39,17 @@ void lkx_vcpu_free(struct linux_vcpu *lv)
 	kfree(lv);
 }
 
-static struct linux_vcpu *vcpu_alloc(struct linux_vm *vm, u32 id)
+/* LIKEX_CREATE's part of a vCPU that is otherwise ready, and loaded. */
+static int set_up(struct linux_vcpu *lv, const struct likex_create *c)
+{
+	int r = 0;
+
+	if (c->cpuid)
+		r = lkx_vcpu_set_cpuid(lv, u64_to_user_ptr(c->cpuid));
+	return r ? r : lkx_create_registers(&lv->core, c);
+}
+
+static struct linux_vcpu *vcpu_alloc(struct linux_vm *vm, u32 id, const struct likex_create *c)
 {
 	struct linux_vcpu *lv = kzalloc(sizeof(*lv), GFP_KERNEL_ACCOUNT);
 	unsigned int i;
@@ -74,6 +85,8 @@ static struct linux_vcpu *vcpu_alloc(struct linux_vm *vm, u32 id)
 	lkx_vcpu_load(lv);
 	lkx_host_state_init(lv);
 	r = lkx_vcpu_init(&lv->core);
+	if (!r && c)
+		r = set_up(lv, c);
 	lkx_vcpu_put(lv);
 	if (r)
 		goto fail;
@@ -136,17 +149,13 @@ static bool id_taken(struct linux_vm *vm, u32 id)
 	return false;
 }
 
-int lkx_vcpu_create(struct linux_vm *vm, unsigned long id)
+struct file *lkx_vcpu_file(struct linux_vm *vm, unsigned long id, const struct likex_create *c)
 {
 	struct linux_vcpu *lv;
 	struct file *file;
-	int fd;
 
 	if (id >= LIKEX_MAX_VCPU_IDS)
-		return -EINVAL;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
+		return ERR_PTR(-EINVAL);
 	mutex_lock(&vm->lock);
 	if (vm->vcpus >= LIKEX_MAX_VCPUS) {
 		file = ERR_PTR(-EINVAL);
@@ -156,7 +165,7 @@ int lkx_vcpu_create(struct linux_vm *vm, unsigned long id)
 		file = ERR_PTR(-EEXIST);
 		goto unlock;
 	}
-	lv = vcpu_alloc(vm, id);
+	lv = vcpu_alloc(vm, id, c);
 	if (IS_ERR(lv)) {
 		file = ERR_CAST(lv);
 		goto unlock;
@@ -172,6 +181,17 @@ int lkx_vcpu_create(struct linux_vm *vm, unsigned long id)
 	smp_store_release(&vm->vcpus, vm->vcpus + 1);
 unlock:
 	mutex_unlock(&vm->lock);
+	return file;
+}
+
+int lkx_vcpu_create(struct linux_vm *vm, unsigned long id)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = lkx_vcpu_file(vm, id, NULL);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);

@@ -66,7 +66,7 @@ static long set_signal_mask(struct linux_vcpu *lv, struct kvm_signal_mask __user
 	return 0;
 }
 
-static long set_cpuid(struct linux_vcpu *lv, struct kvm_cpuid2 __user *user)
+long lkx_vcpu_set_cpuid(struct linux_vcpu *lv, struct kvm_cpuid2 __user *user)
 {
 	struct kvm_cpuid_entry2 *table = NULL;
 	struct kvm_cpuid2 head;
@@ -245,7 +245,7 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 	case KVM_GET_CPUID2:
 		return get_cpuid(lv, user);
 	case KVM_SET_CPUID2:
-		return set_cpuid(lv, user);
+		return lkx_vcpu_set_cpuid(lv, user);
 	case KVM_GET_MSRS:
 		return msrs(lv, user, false);
 	case KVM_SET_MSRS:

@@ -53,19 +53,25 @@ static int vm_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+int lkx_vm_set_region(struct linux_vm *vm, const struct kvm_userspace_memory_region *region)
+{
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = lkx_memslot_check(&vm->core, region);
+	if (!r)
+		r = lkx_mm_apply_slot(vm, region);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
 static long set_memory_region(struct linux_vm *vm, void __user *user)
 {
 	struct kvm_userspace_memory_region region;
-	int r;
 
 	if (copy_from_user(&region, user, sizeof(region)))
 		return -EFAULT;
-	mutex_lock(&vm->lock);
-	r = lkx_memslot_check(&vm->core, &region);
-	if (!r)
-		r = lkx_mm_apply_slot(vm, &region);
-	mutex_unlock(&vm->lock);
-	return r;
+	return lkx_vm_set_region(vm, &region);
 }
 
 static long set_identity_map_addr(struct linux_vm *vm, void __user *user)
@@ -202,15 +208,14 @@ static const struct file_operations vm_fops = {
 	.llseek = noop_llseek,
 };
 
-int lkx_vm_create(struct lkx_system *s)
+struct linux_vm *lkx_vm_alloc(struct lkx_system *s)
 {
 	struct linux_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	struct lkx_host_clocks now;
-	struct file *file;
-	int fd, r;
+	int r;
 
 	if (!vm)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
 	vm->core.caps = &lkx_caps;
@@ -234,24 +239,8 @@ int lkx_vm_create(struct lkx_system *s)
 		goto mm;
 	refcount_inc(&s->users);
 	vm->system = s;
-	/*
-	 * The system file learns of the VM before the fd exists: once it does, another thread may close it, and release
-	 * takes the VM back out.
-	 */
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	file = fd < 0 ? ERR_PTR(fd) : anon_inode_getfile("likex-vm", &vm_fops, vm, O_RDWR);
-	if (IS_ERR(file)) {
-		if (fd >= 0)
-			put_unused_fd(fd);
-		lkx_vm_put(vm);
-		return PTR_ERR(file);
-	}
-	mutex_lock(&s->lock);
-	s->vm = vm;
-	mutex_unlock(&s->lock);
 	pr_debug("vm: eptp %#llx\n", vm->core.ept.eptp);
-	fd_install(fd, file);
-	return fd;
+	return vm;
 mm:
 	mmdrop(vm->mm);
 	lkx_debugfs_remove(vm);
@@ -262,5 +251,46 @@ vmx:
 free:
 	/* Somebody may look at it through debugfs still. */
 	kfree_rcu(vm, rcu);
-	return r;
+	return ERR_PTR(r);
+}
+
+struct file *lkx_vm_file(struct linux_vm *vm)
+{
+	struct file *file = anon_inode_getfile("likex-vm", &vm_fops, vm, O_RDWR);
+
+	if (IS_ERR(file))
+		lkx_vm_put(vm);
+	return file;
+}
+
+void lkx_vm_install(struct linux_vm *vm, struct file *file, int fd)
+{
+	struct lkx_system *s = vm->system;
+
+	/*
+	 * The system file learns of the VM before the fd exists: once it does, another thread may close it, and release
+	 * takes the VM back out.
+	 */
+	mutex_lock(&s->lock);
+	s->vm = vm;
+	mutex_unlock(&s->lock);
+	fd_install(fd, file);
+}
+
+int lkx_vm_create(struct lkx_system *s)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct linux_vm *vm;
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	vm = lkx_vm_alloc(s);
+	file = IS_ERR(vm) ? ERR_CAST(vm) : lkx_vm_file(vm);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	lkx_vm_install(vm, file, fd);
+	return fd;
 }

@@ -24,6 +24,48 @@
 #define LIKEX_MAX_MSRS       256  /* entries KVM_GET_MSRS and KVM_SET_MSRS take in one call */
 
 /*
+ * LIKEX_CREATE, a system ioctl: a VM, its memory slots, one vCPU and its registers at once. All or nothing: when it fails, there is no new file
+ * and nothing is left. Each part does what KVM's own ioctl for it does, in the order KVM_CREATE_VM, KVM_SET_USER_MEMORY_REGION for
+ * each slot, KVM_CREATE_VCPU, KVM_SET_CPUID2, KVM_SET_SREGS, KVM_SET_REGS, and fails with that one's errno; besides
+ *
+ *   EFAULT   the struct, or what it points to, can't be read, or the answer not written
+ *   EINVAL   `size` is less than this struct's, an unknown flag, more than LIKEX_CREATE_MEMSLOTS slots, `reserved` is not 0
+ *   E2BIG    `size` is more than this struct's and there is something behind it: a part that this module doesn't know; or more than a page
+ *
+ * 0 when all is made. What `memslots` and `flags` don't name is not looked at. KVM's other ioctls work on the files afterwards, and on
+ * the system's as after KVM_CREATE_VM.
+ *
+ * KVM_CHECK_EXTENSION of LIKEX_CAP_CREATE says how many slots it takes, 0 where there is no such ioctl. Neither number can be
+ * KVM's: all of KVM's ioctls are of type 0xae (KVMIO), and its capabilities are numbered one by one from 0, some 240 in fifteen years;
+ * those of LiKeX begin at "LX" in the upper half of 32 bits.
+ */
+#define LIKEX_IO               0xd7
+#define LIKEX_CREATE           _IO(LIKEX_IO, 0x00)
+#define LIKEX_CAP_CREATE       0x4c580000
+
+#define LIKEX_CREATE_MEMSLOTS  8
+#define LIKEX_CREATE_REGS      1  /* flags: `regs` counts; without it registers are as after reset */
+#define LIKEX_CREATE_SREGS     2  /* flags: `sregs` counts */
+
+struct likex_create {
+	__u32 size;           /* of the struct that the caller knows: it may grow at its end */
+	__u32 flags;          /* LIKEX_CREATE_REGS, LIKEX_CREATE_SREGS */
+	__u32 vcpu_id;
+	__u32 memslots;       /* how many of `memslot` count */
+	__aligned_u64 cpuid;  /* address of a struct kvm_cpuid2; 0: what a vCPU has without KVM_SET_CPUID2 */
+	struct likex_created {
+		__s32 vm_fd;
+		__s32 vcpu_fd;
+		__u32 run_size; /* KVM_GET_VCPU_MMAP_SIZE */
+		__u32 reserved; /* 0 */
+	} created;            /* the answer; what it was is not looked at */
+	struct kvm_userspace_memory_region memslot[LIKEX_CREATE_MEMSLOTS];
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	__aligned_u64 reserved[4]; /* must be 0 */
+};
+
+/*
  * /sys/kernel/debug/likex/ept, root's to read: the extended page tables of every VM, in lines.
  *
  *   likex-ept 1                                     first line: the version of this format
