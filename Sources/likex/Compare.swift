@@ -47,11 +47,7 @@ struct Compare: ParsableCommand {
 
     func run() throws {
         // All files are read first: a slip in the last one should not show up after minutes.
-        let files = try paths.map { path in
-            var file = try GuestFile(path: path)
-            options.apply(to: &file.guest)
-            return file
-        }
+        let files = try paths.map(options.file)
         let open = try devicePaths.map { try OpenDevice($0) }
         let cpuid = CPUIDTable.common(try open.map { try $0.system.offeredCPUID() })
 

@@ -62,8 +62,7 @@ struct Ept: ParsableCommand {
 
     func run() throws {
         guard let path else { return try showRunning() }
-        var file = try GuestFile(path: path)
-        options.apply(to: &file.guest)
+        let file = try options.file(path)
         let devicePath = device.choose()
         guard devicePath != Devices.stock else {
             throw MachineError.settings(

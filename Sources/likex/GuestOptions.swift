@@ -44,8 +44,14 @@ struct GuestOptions: ParsableArguments {
         }
     }
 
-    /// Puts the options in place of a guest's own settings.
-    func apply(to guest: inout Guest) {
+    /// A guest with the options in place of its own settings.
+    func file(_ path: String) throws -> GuestFile {
+        var file = try GuestFile(path: path)
+        apply(to: &file.guest)
+        return file
+    }
+
+    private func apply(to guest: inout Guest) {
         if let mode = mode?.value {
             guest.mode = mode
             if mode != .real16, guest.load.rawValue == 0 { move(&guest, to: Guest.flatLoad) }

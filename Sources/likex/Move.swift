@@ -32,11 +32,7 @@ struct Move: ParsableCommand {
     }
 
     func run() throws {
-        let files = try paths.map { path in
-            var file = try GuestFile(path: path)
-            options.apply(to: &file.guest)
-            return file
-        }
+        let files = try paths.map(options.file)
         let system = try device.open()
         let cpuid = try system.guestCPUID()
         let names = [system.path, "\(system.path), moved"]

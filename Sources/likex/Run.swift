@@ -34,8 +34,7 @@ struct Run: ParsableCommand {
     var json = false
 
     func run() throws {
-        var file = try GuestFile(path: path)
-        options.apply(to: &file.guest)
+        let file = try options.file(path)
         let guest = file.guest
         if check, guest.expectation == nil {
             throw MachineError.settings(

@@ -41,8 +41,7 @@ struct Trace: ParsableCommand {
     }
 
     func run() throws {
-        var file = try GuestFile(path: path)
-        options.apply(to: &file.guest)
+        let file = try options.file(path)
         let guest = file.guest
         let devicePath = device.choose()
         let simulator = try SimulatedKernel.ifNamed(devicePath)
