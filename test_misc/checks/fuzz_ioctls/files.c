@@ -2,10 +2,12 @@
 #include "fuzz.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { PLACES = 6 };
+enum { PLACES = 6, EVENTFDS = 2 };
 static atomic_int places[KINDS][PLACES];
+static int eventfds[EVENTFDS]; // open all the time
 static const char *device;
 
 static void close_fd(int fd)
@@ -17,9 +19,12 @@ static void close_fd(int fd)
 // A descriptor in a place that nobody has used is 0: none of ours is.
 int files_open(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd;
 
 	device = path;
+	for (int i = 0; i < EVENTFDS; i++)
+		eventfds[i] = eventfd(0, EFD_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		close_fd(atomic_exchange(&places[SYSTEMS][0], fd));
 	return fd;
@@ -33,6 +38,11 @@ int files_pick(enum kind kind, struct random *r)
 	for (int i = 0; fd <= 0 && i < PLACES; i++)
 		fd = places[kind][i];
 	return fd > 0 ? fd : -1;
+}
+
+int files_eventfd(struct random *r)
+{
+	return random_below(r, 8) ? eventfds[random_below(r, EVENTFDS)] : files_pick(random_below(r, KINDS), r);
 }
 
 void files_keep(enum kind kind, int fd, struct random *r)

@@ -22,6 +22,8 @@ enum kind { SYSTEMS, VMS, VCPUS, KINDS };
 int files_open(const char *device);
 // A descriptor of a kind, or one that is none.
 int files_pick(enum kind kind, struct random *r);
+// An eventfd, or a descriptor that is none.
+int files_eventfd(struct random *r);
 // Keeps a new descriptor in the place of another, which is closed.
 void files_keep(enum kind kind, int fd, struct random *r);
 void files_close_one(enum kind kind, struct random *r);
@@ -30,6 +32,8 @@ void files_close_all(void);
 // --- memory.c: what slots are made of, what ioctls are given, run pages; all of it comes and goes ---
 enum { GUEST_PAGES = 16, ARGUMENT_PAGES = 4 };
 void memory_start(struct random *r);
+// New memory below 4 GiB; never NULL.
+void *memory_low(size_t size, int protection);
 // An address in the guests' memory, on a page.
 uint64_t memory_guest_page(struct random *r);
 // An address that is none.
@@ -48,12 +52,23 @@ void memory_scribble(struct random *r);
 // Stores to memory that may go away meanwhile: false where it has.
 bool memory_store(void *to, const void *from, size_t size);
 
-// --- calls.c ---
+// --- calls.c: the ioctls, counted, by a 64-bit caller or a 32-bit one ---
 struct call { const char *name; unsigned long request; };
 extern const struct call calls[];
 extern const size_t call_count;
-// How often each was tried and worked; one more than there are calls, for mmap.
-extern atomic_ulong tried[], worked[];
+// How often each was tried and worked; how often a 32-bit caller did and it worked.
+extern atomic_ulong tried[], worked[], tried32, worked32;
+// Asks the kernel whether it has 32-bit callers at all.
+void calls_start(void);
+int call_index(struct random *r, int fd, size_t index, void *argument);
+// By its number.
+int call(struct random *r, int fd, unsigned long request, void *argument);
+// One of all; those that have never worked come less often. KVM_SET_USER_MEMORY_REGION and its like never.
+size_t call_any(struct random *r);
+// One that makes slots.
+size_t call_region(struct random *r);
+
+// --- step.c ---
 // One step of a thread.
 void step(struct random *r);
 

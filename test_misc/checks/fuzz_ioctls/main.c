@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 // Four threads that give a device of KVM's kind whatever comes: ioctls of every kind on files of every kind (LiKeX's one file, too), pointers to
-// memory that other threads take away, closes, mappings, signals. It is the kernel that must not mind: what is wrong shows in its log.
+// memory that other threads take away, closes, mappings, signals, callers of 64 and of 32 bits. It is the kernel that must not mind: what is wrong shows in its log.
 #include "../machine.h"
 #include "fuzz.h"
 
@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 4, SIGNAL_EACH_US = 500, ENOUGH = 100 };
+// A signal costs as much as some ten calls, and a KVM_RUN of a guest that spins lasts until its thread's next.
+enum { THREADS = 4, SIGNAL_WITHIN_US = 2000, ENOUGH = 100, STACK = 128 * 1024 };
 
 static uint64_t seed;
 static unsigned long wanted;
@@ -55,7 +57,7 @@ static int judge(void)
 {
 	static const char *const must_work[] = {
 		"KVM_CREATE_VM", "KVM_CREATE_VCPU", "KVM_SET_USER_MEMORY_REGION", "KVM_RUN", "KVM_GET_SREGS", "KVM_SET_SREGS", "KVM_SET_REGS",
-		"KVM_SET_CPUID2", "KVM_GET_MSRS", "LIKEX_CREATE",
+		"KVM_SET_CPUID2", "KVM_GET_MSRS", "KVM_IOEVENTFD", "LIKEX_CREATE",
 	};
 	int failed = 0;
 
@@ -65,6 +67,10 @@ static int judge(void)
 				printf("FAILED: %s was tried %lu times and never worked\n", calls[i].name, (unsigned long)tried[i]);
 				failed = 1;
 			}
+	if (tried32 >= ENOUGH && !worked32) {
+		printf("FAILED: a 32-bit caller tried %lu times and never succeeded\n", (unsigned long)tried32);
+		failed = 1;
+	}
 	return failed;
 }
 
@@ -73,13 +79,28 @@ static void tell(void)
 	for (size_t i = 0; i < call_count; i++)
 		if (worked[i])
 			printf("%-36s %8lu calls, %8lu worked\n", calls[i].name, (unsigned long)tried[i], (unsigned long)worked[i]);
-	printf("%lu calls, %lu worked\n", sum(tried), sum(worked));
+	printf("never worked:");
+	for (size_t i = 0; i < call_count; i++)
+		if (!worked[i])
+			printf(" %s", calls[i].name);
+	printf("\n%lu calls, %lu worked; %lu of them of 32-bit callers, %lu worked\n", sum(tried), sum(worked), (unsigned long)tried32,
+	       (unsigned long)worked32);
+}
+
+// Its stack is where a 32-bit caller can point to.
+static void start_thread(pthread_t *thread, void *number)
+{
+	pthread_attr_t attributes;
+
+	if (pthread_attr_init(&attributes) || pthread_attr_setstack(&attributes, memory_low(STACK, PROT_READ | PROT_WRITE), STACK) ||
+	    pthread_create(thread, &attributes, work, number))
+		die("cannot start a thread");
+	pthread_attr_destroy(&attributes);
 }
 
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = nothing }; // no SA_RESTART: a KVM_RUN ends
-	struct timespec pause = { .tv_nsec = SIGNAL_EACH_US * 1000 };
 	pthread_t thread[THREADS];
 	struct random r;
 
@@ -95,15 +116,14 @@ int main(int argc, char **argv)
 	sigaction(SIGUSR1, &action, NULL);
 	if (files_open(argv[1]) < 0)
 		die_errno("cannot open %s (is its module loaded, and may you use it?)", argv[1]);
+	calls_start();
 	memory_start(&r);
 	running = THREADS;
 	for (uintptr_t i = 0; i < THREADS; i++)
-		if (pthread_create(&thread[i], NULL, work, (void *)(i + 1)))
-			die("cannot start a thread");
+		start_thread(&thread[i], (void *)(i + 1));
 	while (running) {
-		nanosleep(&pause, NULL);
-		for (int i = 0; i < THREADS; i++)
-			pthread_kill(thread[i], SIGUSR1);
+		nanosleep(&(struct timespec){ .tv_nsec = random_below(&r, SIGNAL_WITHIN_US) * 1000 }, NULL);
+		pthread_kill(thread[random_below(&r, THREADS)], SIGUSR1);
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
