@@ -173,7 +173,8 @@ import Synchronization
         // LiKeX's way: it is for the VM that this file made, or for its first vCPU.
         if let vm = system.ownVM {
             switch ioctl {
-            case .createVcpu, .setUserMemoryRegion, .setTssAddr, .setIdentityMapAddr, .getClock, .setClock, .enableCap:
+            case .createVcpu, .setUserMemoryRegion, .setTssAddr, .setIdentityMapAddr, .getClock, .setClock, .enableCap,
+                .getDirtyLog, .clearDirtyLog:
                 return vmIoctl(vm, ioctl, argument)
             default: if let vcpu = vm.vcpus.first { return vcpu.ioctl(ioctl, argument) }
             }
@@ -193,6 +194,8 @@ import Synchronization
         case .getClock: return vm.getClock(argument)
         case .setClock: return vm.setClock(argument)
         case .enableCap: return vm.enableCapability(argument)
+        case .getDirtyLog: return vm.getDirtyLog(argument)
+        case .clearDirtyLog: return vm.clearDirtyLog(argument)
         case .checkExtension: return SimulatedSystem.check(argument, machine)
         default: return Int(-ENOTTY)
         }

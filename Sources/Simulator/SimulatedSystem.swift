@@ -33,6 +33,7 @@ final class SimulatedSystem: @unchecked Sendable {
                 UInt32(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP) | UInt32(KVM_GUESTDBG_USE_SW_BP)
                     | UInt32(KVM_GUESTDBG_USE_HW_BP) | UInt32(KVM_GUESTDBG_INJECT_DB) | UInt32(KVM_GUESTDBG_INJECT_BP)
                     | UInt32(KVM_GUESTDBG_BLOCKIRQ))
+        case .manualDirtyLogProtect2: Int(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE) | Int(KVM_DIRTY_LOG_INITIALLY_SET)
         // As a processor without XSAVE.
         case .xcrs: 0
         case .xsave2: MemoryLayout<kvm_xsave>.size

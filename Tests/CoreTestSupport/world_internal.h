@@ -18,4 +18,12 @@ void world_leave(struct world *w, u32 index);
 void world_record(struct world *w);
 void world_cpu_event(struct world *w, enum history_kind kind, u32 cpu);
 
+/* world_platform.c: nothing that may wait is done with ept.lock held; a warning otherwise. */
+void world_must_be_unlocked(struct world *w, const char *what);
+
+/* world_user.c */
+int world_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len);
+int world_user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
+int world_user_cmpxchg(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new_value);
+
 #endif

@@ -25,7 +25,7 @@ static void play_race(struct world *w, enum world_race *which, u64 index)
 	}
 }
 
-static void must_be_unlocked(struct world *w, const char *what)
+void world_must_be_unlocked(struct world *w, const char *what)
 {
 	if (!w->vm.ept.lock.taken)
 		return;
@@ -39,7 +39,7 @@ static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, 
 	u64 index = (hva - WORLD_HVA) / 4096;
 	struct world_page *p = &w->page[index];
 
-	must_be_unlocked(w, "plat_page_get");
+	world_must_be_unlocked(w, "plat_page_get");
 	if (hva < WORLD_HVA || index >= WORLD_PAGES || p->state == WORLD_GONE || (write && p->state == WORLD_PROTECTED))
 		return -EFAULT;
 	if (p->state == WORLD_LAZY)
@@ -86,7 +86,7 @@ static void pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
 	struct world *w = world_of(vm->hw);
 	u32 i;
 
-	must_be_unlocked(w, "plat_pages_near");
+	world_must_be_unlocked(w, "plat_pages_near");
 	for (i = 0; i < count && w->near; i++) {
 		u64 index = (hva - WORLD_HVA) / 4096 + i;
 		const struct world_page *p = index < WORLD_PAGES ? &w->page[index] : NULL;
@@ -111,7 +111,7 @@ static void kick_guests(struct lkx_vm *vm)
 	u32 i;
 
 	w->kicks++;
-	must_be_unlocked(w, "plat_kick_guests");
+	world_must_be_unlocked(w, "plat_kick_guests");
 	w->replace_at_kick = 0;
 	if (replace)
 		world_host_set(w, replace - 1, 1, WORLD_PRESENT);
@@ -126,6 +126,9 @@ static void warn(struct lkx_hw *hw, const char *condition, const char *file, int
 }
 
 const struct plat_ops world_platform = {
+	.user_read = world_user_read,
+	.user_write = world_user_write,
+	.user_cmpxchg = world_user_cmpxchg,
 	.page_get = page_get,
 	.page_put = page_put,
 	.mmu_begin = mmu_begin,

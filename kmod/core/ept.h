@@ -88,6 +88,11 @@ struct lkx_ept_garbage {
  * `garbage`; where that is NULL they stay in the tree.
  */
 bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garbage *garbage);
+/*
+ * Takes the write permission of one frame away, and where a large page maps it all of that. Called with ept.lock held; to be flushed:
+ * lkx_tlb_owed.
+ */
+void lkx_ept_write_protect(struct lkx_vm *vm, u64 gfn);
 /* Frees what is in it. After lkx_tlb_flush. */
 void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage);
 

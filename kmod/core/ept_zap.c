@@ -78,6 +78,33 @@ bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garba
 	return done;
 }
 
+void lkx_ept_write_protect(struct lkx_vm *vm, u64 gfn)
+{
+	struct lkx_ept *ept = &vm->ept;
+	struct ept_iter it;
+	u64 e, seen;
+
+	if (!ept->root || gfn > ept->max_gfn)
+		return;
+	ept_iter_start(&it, vm->hw, ept->root, gfn);
+	for (;;) {
+		e = plat_load64(it.entry);
+		if (!ept_present(e))
+			return;
+		if (ept_leaf(e, it.level))
+			break;
+		ept_iter_down(&it, e, gfn);
+	}
+	/* The processor may set A and D in it meanwhile. */
+	for (; e & EPT_WRITE; e = seen) {
+		seen = plat_entry_cmpxchg(vm->hw, it.entry, e, it.level > 1 ? 0 : e & ~EPT_WRITE);
+		if (seen == e) {
+			plat_store64(&ept->removals, ept->removals + 1);
+			return;
+		}
+	}
+}
+
 void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage)
 {
 	while (garbage->first) {

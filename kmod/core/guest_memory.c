@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "guest_memory.h"
+#include "dirty.h"
 
 /* The hva of `gpa` and how many of `len` bytes from there are in the same slot; false where no slot is. */
 static bool find_hva(struct lkx_vm *vm, u64 gpa, u64 len, bool write, u64 *hva, u64 *in_slot)
@@ -46,8 +47,14 @@ int lkx_gpa_write(struct lkx_vm *vm, u64 gpa, const void *from, size_t len)
 
 	while (len) {
 		u64 hva, part;
+		int err;
 
-		if (!find_hva(vm, gpa, len, true, &hva, &part) || plat_user_write(vm->hw, hva, at, part))
+		if (!find_hva(vm, gpa, len, true, &hva, &part))
+			return -EFAULT;
+		err = plat_user_write(vm->hw, hva, at, part);
+		/* A copy that failed may have begun. */
+		lkx_dirty_wrote(vm, gpa, part);
+		if (err)
 			return -EFAULT;
 		gpa += part;
 		at += part;
@@ -59,12 +66,16 @@ int lkx_gpa_write(struct lkx_vm *vm, u64 gpa, const void *from, size_t len)
 int lkx_gpa_cmpxchg(struct lkx_vm *vm, u64 gpa, unsigned int size, u64 old, u64 new_value)
 {
 	u64 hva, part;
+	int err;
 
 	if (!find_hva(vm, gpa, size, false, &hva, &part))
 		return -EFAULT;
 	if (!lkx_gpa_in_slot(vm, gpa, true))
 		return -EROFS;
-	return plat_user_cmpxchg(vm->hw, hva, size, old, new_value);
+	err = plat_user_cmpxchg(vm->hw, hva, size, old, new_value);
+	if (!err)
+		lkx_dirty_wrote(vm, gpa, size);
+	return err;
 }
 
 /* A copy of at most a page touches at most two; where each of its parts is. */

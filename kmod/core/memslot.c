@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* The table of slots: look up, and replace by a new one. memslot_check.c has the ABI's rules. */
 #include "memslot.h"
+#include "dirty.h"
 #include "vm.h"
 #include "x86.h"
 
@@ -96,19 +97,30 @@ int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_regio
 	for (i = 0; old && i < old->count; i++)
 		if (old->slot[i].id == slot.id)
 			leaving = old->slot[i];
-	/* Size, hva and flags of a slot never change (memslot_check.c): the same place is no change. */
-	if (slot.npages && leaving.npages && leaving.base_gfn == slot.base_gfn)
+	/* Size, hva and KVM_MEM_READONLY of a slot never change (memslot_check.c). */
+	if (slot.npages && leaving.npages && leaving.base_gfn == slot.base_gfn && leaving.flags == slot.flags)
 		return 0;
+	if (slot.npages && (slot.flags & KVM_MEM_LOG_DIRTY_PAGES)) {
+		slot.log = leaving.log ? leaving.log : lkx_dirty_alloc(vm, slot.npages);
+		if (!slot.log)
+			return -ENOMEM;
+	}
 	new = copy_with(vm->hw, old, slot.id, &slot);
-	if (!new)
+	if (!new) {
+		if (slot.log != leaving.log)
+			plat_free(vm->hw, slot.log);
 		return -ENOMEM;
+	}
 
 	plat_spin_lock(vm->hw, &vm->ept.lock);
 	vm->leaving = leaving;
 	plat_rcu_store(vm->hw, vm->slots, new);
 	plat_spin_unlock(vm->hw, &vm->ept.lock);
+	/* Also where the log begins or ends: nothing that was mapped under the other rule stays. */
 	if (leaving.npages)
 		zap_leaving(vm);
+	if (leaving.log != slot.log)
+		plat_free(vm->hw, leaving.log);
 	if (old)
 		plat_free_deferred(vm->hw, old, rcu);
 	return 0;
@@ -117,12 +129,15 @@ int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_regio
 void lkx_memslots_destroy(struct lkx_vm *vm)
 {
 	struct lkx_memslots *old;
+	u32 i;
 
 	/* A last lkx_mmu_invalidate may be reading it. */
 	plat_spin_lock(vm->hw, &vm->ept.lock);
 	old = plat_rcu_load_locked(vm->hw, vm->slots, true);
 	plat_rcu_store(vm->hw, vm->slots, NULL);
 	plat_spin_unlock(vm->hw, &vm->ept.lock);
+	for (i = 0; old && i < old->count; i++)
+		plat_free(vm->hw, old->slot[i].log);
 	if (old)
 		plat_free_deferred(vm->hw, old, rcu);
 }

@@ -10,7 +10,8 @@ struct lkx_memslot {
 	u64 base_gfn;
 	u64 npages;
 	u64 hva;   /* of base_gfn */
-	u32 flags; /* KVM_MEM_READONLY */
+	u64 *log;  /* of KVM_MEM_LOG_DIRTY_PAGES: dirty.h. To be followed by who found the slot under ept.lock, or has the slots lock */
+	u32 flags; /* KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES */
 	u16 id;
 };
 
@@ -32,7 +33,7 @@ struct lkx_memslots {
  */
 int lkx_memslot_check(struct lkx_vm *vm, const struct kvm_userspace_memory_region *r);
 
-/* Second half: adds, deletes or moves the slot. 0 or -ENOMEM. After it returns no guest reaches the memory of the old slot. */
+/* Second half: adds, deletes or moves the slot, or begins or ends its log. 0 or -ENOMEM. After it returns no guest reaches the memory of the old slot. */
 int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_region *r);
 
 /* Copies the slot that holds `gfn` to `*out`; false where there is none. Takes no lock. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
  * What KVM_SET_USER_MEMORY_REGION accepts. The order of the checks is KVM's too, so that a region that is wrong in two ways
- * gets the same errno. Where the answers differ on purpose: no dirty log and no second address space (SMM) are offered, so that
- * KVM_MEM_LOG_DIRTY_PAGES and slot numbers above 0xffff are -EINVAL; slot numbers end at LIKEX_MAX_MEMSLOTS.
+ * gets the same errno. Where the answers differ on purpose: no second address space (SMM) is offered, so that slot numbers above 0xffff
+ * are -EINVAL; slot numbers end at LIKEX_MAX_MEMSLOTS.
  */
 #include "memslot.h"
 #include "vm.h"
@@ -14,7 +14,7 @@
 /* What can be said without looking at other slots. */
 static bool well_formed(struct lkx_vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	if (r->flags & ~(u32)KVM_MEM_READONLY)
+	if (r->flags & ~(u32)(KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES))
 		return false;
 	if (LKX_PAGE_OFFSET(r->memory_size) || LKX_PAGE_OFFSET(r->guest_phys_addr) || LKX_PAGE_OFFSET(r->userspace_addr))
 		return false;
@@ -48,7 +48,7 @@ int lkx_memslot_check(struct lkx_vm *vm, const struct kvm_userspace_memory_regio
 	if (!npages)
 		return old ? 0 : -EINVAL;
 	if (old) {
-		if (old->hva != r->userspace_addr || old->npages != npages || old->flags != r->flags)
+		if (old->hva != r->userspace_addr || old->npages != npages || ((old->flags ^ r->flags) & KVM_MEM_READONLY))
 			return -EINVAL;
 		if (old->base_gfn == base_gfn)
 			return 0;

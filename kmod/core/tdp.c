@@ -6,6 +6,7 @@
  * nothing that it would notice: they are not faulted in, no reference is taken, no sharing is broken, and a page is writable only where the
  * host takes it for written already. (Host's dirty bits are cleared only behind an invalidation, which takes the page away here, too.)
  */
+#include "dirty.h"
 #include "ept.h"
 #include "vcpu.h"
 
@@ -59,18 +60,21 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 	err = plat_page_get(vm, hva, write, !readonly, &page);
 	if (err)
 		return err;
-	if (page.writable && !readonly)
+	if (page.writable && (write || !(slot->flags & LKX_SLOT_UNWRITABLE)))
 		access |= EPT_WRITE;
 	find_near(vm, slot, gfn, &near);
 
 	plat_spin_lock(vm->hw, &vm->ept.lock);
 	stale = !slot_current(vm, gfn, slot) || plat_mmu_retry(vm, seq, hva, LKX_PAGE_BYTES);
 	if (!stale) {
+		if (write && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+			lkx_dirty_set(vm, gfn);
 		replaced = lkx_ept_map(vm, &v->ept_cache, gfn, page.pfn, access);
 		spte = lkx_ept_lookup(vm, gfn, &level);
 	}
 	if (!stale && !plat_mmu_retry(vm, seq, near.hva, near.count << LKX_PAGE_SHIFT))
-		lkx_ept_map_near(vm, near.gfn, near.page, near.count, readonly ? EPT_READ | EPT_EXECUTE : EPT_RWX);
+		lkx_ept_map_near(vm, near.gfn, near.page, near.count,
+				 slot->flags & LKX_SLOT_UNWRITABLE ? EPT_READ | EPT_EXECUTE : EPT_RWX);
 	plat_spin_unlock(vm->hw, &vm->ept.lock);
 
 	if (replaced)

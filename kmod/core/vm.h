@@ -25,6 +25,7 @@ struct lkx_vm {
 	u64 tsc_offset;                                /* [S] */
 	u64 clock_offset;                              /* [S] KVM_GET_CLOCK's clock less the host's time since boot, in ns */
 	bool exception_payload;                        /* [a] KVM_CAP_EXCEPTION_PAYLOAD is enabled */
+	u8 manual_dirty_log;                           /* [a] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: its KVM_DIRTY_LOG_* bits */
 	bool triple_fault_event;                       /* [a] KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
 };
 

@@ -135,6 +135,8 @@ long lkx_check_extension(unsigned long cap)
 		return 1;
 	case KVM_CAP_SET_GUEST_DEBUG2:
 		return LKX_GUEST_DEBUG;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_XSAVE2:

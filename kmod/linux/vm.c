@@ -2,9 +2,11 @@
 /* A VM: its file, its birth and end, its ioctls. */
 #include "clock.h"
 #include "debugfs.h"
+#include "dirty.h"
 #include "files.h"
 #include "vmx_cpu.h"
 #include <linux/anon_inodes.h>
+#include <linux/compat.h>
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -72,6 +74,40 @@ static long set_memory_region(struct linux_vm *vm, void __user *user)
 	if (copy_from_user(&region, user, sizeof(region)))
 		return -EFAULT;
 	return lkx_vm_set_region(vm, &region);
+}
+
+/* The bitmap's address, as a program of 32 or of 64 bits writes it. */
+static u64 bitmap_of(u64 word)
+{
+	return in_compat_syscall() ? (u32)word : word;
+}
+
+static long get_dirty_log(struct linux_vm *vm, void __user *user)
+{
+	struct kvm_dirty_log log;
+	int r;
+
+	if (copy_from_user(&log, user, sizeof(log)))
+		return -EFAULT;
+	log.padding2 = bitmap_of(log.padding2);
+	mutex_lock(&vm->lock);
+	r = lkx_dirty_get(&vm->core, &log);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static long clear_dirty_log(struct linux_vm *vm, void __user *user)
+{
+	struct kvm_clear_dirty_log clear;
+	int r;
+
+	if (copy_from_user(&clear, user, sizeof(clear)))
+		return -EFAULT;
+	clear.padding2 = bitmap_of(clear.padding2);
+	mutex_lock(&vm->lock);
+	r = lkx_dirty_clear(&vm->core, &clear);
+	mutex_unlock(&vm->lock);
+	return r;
 }
 
 static long set_identity_map_addr(struct linux_vm *vm, void __user *user)
@@ -160,6 +196,8 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_GET_CLOCK:
 	case KVM_SET_CLOCK:
 	case KVM_ENABLE_CAP:
+	case KVM_GET_DIRTY_LOG:
+	case KVM_CLEAR_DIRTY_LOG:
 		return true;
 	}
 	return false;
@@ -189,6 +227,10 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 		return set_clock(vm, user);
 	case KVM_ENABLE_CAP:
 		return enable_cap(vm, user);
+	case KVM_GET_DIRTY_LOG:
+		return get_dirty_log(vm, user);
+	case KVM_CLEAR_DIRTY_LOG:
+		return clear_dirty_log(vm, user);
 	case KVM_CHECK_EXTENSION:
 		return lkx_check_extension(arg);
 	}

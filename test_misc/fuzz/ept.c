@@ -5,6 +5,7 @@
  * back, mappings and zaps. After each one the EPT must be what a plain table says.
  */
 #include "ept_fuzz.h"
+#include "dirty.h"
 #include "ept.h"
 
 static void access(struct input *in, unsigned int choices)
@@ -26,7 +27,7 @@ static void set_slot(struct input *in, unsigned int choices)
 	u8 where = input_byte(in), what = input_byte(in);
 	struct kvm_userspace_memory_region r = {
 		.slot = choices % SLOTS,
-		.flags = what & 8 ? KVM_MEM_READONLY : 0,
+		.flags = (what & 8 ? KVM_MEM_READONLY : 0) | (where & 0x40 ? KVM_MEM_LOG_DIRTY_PAGES : 0),
 		.guest_phys_addr = gfn_of(where % NAMES) * 4096,
 		.memory_size = sizes[what & 7] * 4096,
 		.userspace_addr = HVA + (what >> 4) * 4096,
@@ -37,9 +38,11 @@ static void set_slot(struct input *in, unsigned int choices)
 
 	/* Moved, as often as not. */
 	if (old->npages && (where & 0x80)) {
-		r.flags = old->flags;
+		r.flags = old->flags ^ (what & 8 ? KVM_MEM_LOG_DIRTY_PAGES : 0);
 		r.memory_size = old->npages * 4096;
 		r.userspace_addr = old->hva;
+		if (what & 4)
+			r.guest_phys_addr = old->gfn * 4096;
 	}
 	err = lkx_memslot_check(&m.vm, &r);
 	model_set_slot(&r, err ? err : lkx_memslot_apply(&m.vm, &r), lacks);
@@ -88,6 +91,30 @@ static void map(struct input *in, unsigned int choices)
 	if (replaced)
 		lkx_tlb_flush(&m.vm);
 	model_map(name, pfn, access);
+}
+
+/* A slot's log, taken as it is read or by hand. */
+static void read_log(struct input *in)
+{
+	u8 what = input_byte(in);
+	struct model_slot *slot = &model.slot[what % SLOTS];
+	int expected = slot->npages && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES) ? 0 : -ENOENT;
+	u64 bitmap[16] = { 0 };
+	struct kvm_clear_dirty_log clear = { .slot = what % SLOTS, .num_pages = slot->npages, .dirty_bitmap = bitmap };
+	struct kvm_dirty_log log = { .slot = what % SLOTS, .dirty_bitmap = bitmap };
+	unsigned int i;
+
+	if (slot->npages > 64 * ARRAY_SIZE(bitmap))
+		return;
+	m.vm.manual_dirty_log = what & 0x80 ? KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE : 0;
+	CHECK(lkx_dirty_get(&m.vm, &log) == expected);
+	if (what & 0x80)
+		CHECK(lkx_dirty_clear(&m.vm, &clear) == expected);
+	if (expected)
+		return;
+	for (i = 1; i < ARRAY_SIZE(bitmap); i++)
+		CHECK(!bitmap[i]);
+	model_take_log(slot, bitmap[0]);
 }
 
 static void zap(struct input *in, unsigned int choices)
@@ -147,7 +174,10 @@ static void step(struct input *in)
 		map(in, choices);
 		break;
 	case 7:
-		zap(in, choices);
+		if (choices == 31)
+			read_log(in);
+		else
+			zap(in, choices);
 		break;
 	}
 }

@@ -42,6 +42,7 @@ struct model {
 	struct model_slot {
 		u64 gfn, npages, hva;
 		u32 flags;
+		u32 dirty; /* of its first pages, which are all that the VMM has: in the log */
 	} slot[SLOTS]; /* npages 0: none */
 };
 
@@ -67,6 +68,8 @@ void model_drop(u64 gfn, u64 npages);
 void model_map(unsigned int name, u64 pfn, u64 access);
 /* What machine_access must have said, and what it leaves. */
 void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_lack_memory);
+/* The log of the slot was taken, and had these. */
+void model_take_log(struct model_slot *slot, u64 dirty);
 /* KVM_SET_USER_MEMORY_REGION must have said `result`. */
 void model_set_slot(const struct kvm_userspace_memory_region *r, int result, bool may_lack_memory);
 /* The two agree, no processor that is in the guest has cached what is no more. The core's own lookup is asked for one. */

@@ -59,6 +59,20 @@ static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, 
 	return 0;
 }
 
+static int user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len)
+{
+	CHECK(!m.vm.ept.lock.taken);
+	memcpy(to, (const void *)(uintptr_t)hva, len);
+	return 0;
+}
+
+static int user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len)
+{
+	CHECK(!m.vm.ept.lock.taken);
+	memcpy((void *)(uintptr_t)hva, from, len);
+	return 0;
+}
+
 static void page_put(struct lkx_vm *vm, struct plat_page *page, bool dirtied)
 {
 	CHECK(page->ref == page && m.references);
@@ -130,6 +144,8 @@ static void cpuid(struct lkx_hw *hw, u32 leaf, u32 sub, u32 out[4])
 
 static const struct hw_ops processor = { .invept = invept, .invvpid = invvpid, .cpuid = cpuid };
 static const struct plat_ops platform = {
+	.user_read = user_read,
+	.user_write = user_write,
 	.page_get = page_get,
 	.page_put = page_put,
 	.mmu_begin = mmu_begin,

@@ -68,7 +68,7 @@ static void map_near(unsigned int around, const struct model_slot *slot)
 			continue;
 		if (page && page->state != PAGE_GONE)
 			model_map(name, page->pfn, EPT_READ | EPT_EXECUTE |
-				  (page->state == PAGE_PRESENT && !(slot->flags & KVM_MEM_READONLY) ? EPT_WRITE : 0));
+				  (page->state == PAGE_PRESENT && !slot->flags ? EPT_WRITE : 0));
 	}
 }
 
@@ -76,7 +76,7 @@ void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_l
 {
 	struct model_entry *e = &model.entry[name];
 	struct model_slot *slot = model_slot_of(gfn_of(name));
-	bool readonly = slot && (slot->flags & KVM_MEM_READONLY);
+	bool readonly = slot && (slot->flags & KVM_MEM_READONLY), logged = slot && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES);
 	struct host_page *page = NULL;
 
 	/* A mapping that allows it needs nobody. */
@@ -96,7 +96,10 @@ void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_l
 		return;
 	}
 	CHECK(result == 0 && pfn == page->pfn);
-	model_map(name, pfn, EPT_READ | EPT_EXECUTE | (page->state == PAGE_PRESENT && !readonly ? EPT_WRITE : 0));
+	if (write && logged)
+		slot->dirty |= 1u << (gfn_of(name) - slot->gfn);
+	model_map(name, pfn, EPT_READ | EPT_EXECUTE |
+		  (page->state == PAGE_PRESENT && !readonly && (write || !logged) ? EPT_WRITE : 0));
 	map_near(name, slot);
 }
 
@@ -115,17 +118,19 @@ static bool overlaps_another(const struct kvm_userspace_memory_region *r)
 void model_set_slot(const struct kvm_userspace_memory_region *r, int result, bool may_lack_memory)
 {
 	struct model_slot *slot = &model.slot[r->slot], old = *slot;
-	struct model_slot new = { r->guest_phys_addr / 4096, r->memory_size / 4096, r->userspace_addr, r->flags };
+	struct model_slot new = { r->guest_phys_addr / 4096, r->memory_size / 4096, r->userspace_addr, r->flags, 0 };
 
 	if (may_lack_memory && result == -ENOMEM)
 		return;
 	if (!new.npages) {
 		CHECK(result == (old.npages ? 0 : -EINVAL));
-	} else if (old.npages && (old.npages != new.npages || old.hva != new.hva || old.flags != new.flags)) {
+	} else if (old.npages && (old.npages != new.npages || old.hva != new.hva ||
+				 ((old.flags ^ new.flags) & KVM_MEM_READONLY))) {
 		CHECK(result == -EINVAL);
 	} else if (old.npages && old.gfn == new.gfn) {
 		CHECK(result == 0);
-		return;
+		if (old.flags == new.flags)
+			return;
 	} else if (overlaps_another(r)) {
 		CHECK(result == -EEXIST);
 	} else {
@@ -133,9 +138,25 @@ void model_set_slot(const struct kvm_userspace_memory_region *r, int result, boo
 	}
 	if (result)
 		return;
+	if (old.npages && (old.flags & new.flags & KVM_MEM_LOG_DIRTY_PAGES))
+		new.dirty = old.dirty;
 	*slot = new;
 	if (old.npages)
 		model_drop(old.gfn, old.npages);
+}
+
+void model_take_log(struct model_slot *slot, u64 dirty)
+{
+	unsigned int name;
+
+	CHECK(dirty == slot->dirty);
+	for (name = 0; name < NAMES; name++) {
+		u64 page = gfn_of(name) - slot->gfn;
+
+		if (page < PAGES && slot->dirty >> page & 1)
+			model.entry[name].access &= ~EPT_WRITE;
+	}
+	slot->dirty = 0;
 }
 
 static u64 count_tables(const u64 *table, int level)

@@ -99,7 +99,7 @@ public func fuzzIoctls(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
             let what = input.byte()
             setRegion(
                 slot: UInt32(first >> 3 & 3), page: UInt64(what & 7), pages: UInt64(what >> 3 & 3), from: UInt64(what >> 5 & 3),
-                flags: UInt32(what >> 7) << 1)
+                flags: UInt32(what >> 7) << 1 | UInt32(first >> 5 & 1))
         default: change(first >> 3, &input)
         }
     }
@@ -119,9 +119,21 @@ public func fuzzIoctls(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
             default: base + UInt(choices & 0x10) << 4
             }
         // Lists are as long as they say, and must stay in the buffer.
-        if argument == base || argument == base + 0x100 { limitCount(argument - base) }
+        if argument == base || argument == base + 0x100 {
+            limitCount(argument - base)
+            if ioctl == .getDirtyLog { placeBitmap(argument - base + 8) }
+            if ioctl == .clearDirtyLog { placeBitmap(argument - base + 16) }
+        }
         _ = kernel.ioctl(files[Int(choices & 3) % files.count], ioctl.request, argument)
         if choices & 3 != 0, let last = vcpus.last { _ = kernel.ioctl(last, ioctl.request, argument) }
+    }
+
+    /// Where a log goes or comes from: in the buffer, or nowhere. Anywhere else it would be written over this program.
+    private func placeBitmap(_ offset: UInt) {
+        let wanted = unsafe arguments.loadUnaligned(fromByteOffset: Int(offset), as: UInt8.self)
+        let base = unsafe UInt64(UInt(bitPattern: arguments.baseAddress))
+        let address = wanted & 0x80 != 0 ? UInt64(wanted) : base + 0x800 + UInt64(wanted)
+        unsafe arguments.storeBytes(of: address, toByteOffset: Int(offset), as: UInt64.self)
     }
 
     private func limitCount(_ offset: UInt) {

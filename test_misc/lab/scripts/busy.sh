@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 # VMX is one hypervisor's at a time: while stock KVM has a VM, LiKeX refuses with EBUSY and says so in the kernel's log; and
-# a module that is in use is not removed.
+# a module that is in use is not removed. Then each in turn keeps a log of what two vCPUs write.
 # lab: KERNEL=6.1 CPUS=2
 # lab: KERNEL=6.12 CPUS=2
 # A VM that lives for some seconds or until it is killed: returns when it is there. Device, and what its VM's descriptor is called.
@@ -55,4 +55,12 @@ if uname -r | grep -q '^6\.1\.'; then
 fi
 release_vm
 rmmod likex || exit 1
-likex test-vm --device /dev/kvm
+likex test-vm --device /dev/kvm || exit 1
+
+# In turn, too, with two vCPUs on the two CPUs: one program, the same on both. Without page-modification logging, which Bochs does wrong:
+# addresses in it are not those of pages, and the kernel warns of each.
+rmmod kvm-intel || exit 1
+modprobe kvm-intel pml=0 || exit 1
+dirty_log /dev/kvm 100 || exit 1
+modprobe likex || exit 1
+dirty_log /dev/rust_kvm
