@@ -22,11 +22,10 @@ bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 	return vm->hw->platform->mmu_retry(vm, seq, hva, size);
 }
 
-void plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+int plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
 {
 	memset(near, 0, count * sizeof(*near));
-	if (vm->hw->platform->pages_near)
-		vm->hw->platform->pages_near(vm, hva, count, near);
+	return vm->hw->platform->pages_near ? vm->hw->platform->pages_near(vm, hva, count, near) : 1;
 }
 
 bool plat_slots_locked(struct lkx_vm *vm)

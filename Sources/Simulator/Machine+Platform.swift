@@ -41,10 +41,12 @@ extension Machine {
         unsafe ops.page_put = { _, _, _ in }
         unsafe ops.mmu_begin = { _ in 0 }
         unsafe ops.mmu_retry = { _, _, _, _ in false }
-        unsafe ops.pages_near = { _, hva, count, near in
-            guard let near = unsafe near else { return }
+        unsafe ops.pages_near = { vm, hva, count, near in
+            guard let vm = unsafe vm, let near = unsafe near else { return 1 }
             let pages = unsafe UnsafeMutableBufferPointer(start: near, count: Int(count))
             unsafe UserMemory.findPresent(from: hva, pages)
+            guard unsafe Machine.of(vm.pointee.hw).hasLargePages else { return 1 }
+            return unsafe pages.allSatisfy { $0 & PLAT_NEAR_WRITABLE != 0 } && UserMemory.isWholeLargePage(hva) ? 2 : 1
         }
         unsafe ops.slots_locked = { _ in true }
         unsafe ops.kick_guests = { vm in

@@ -30,6 +30,8 @@ import X86
     var deadline: UInt64 = .max
     /// So many more VM entries, of which a guest's first few tell a fuzzer most, until KVM_RUN ends so.
     var entriesLeft = Int.max
+    /// Whether the host has memory of 2 MiB that is all there as one large page. What this process really has nobody says for little.
+    var hasLargePages = false
     /// The vCPU in KVM_RUN.
     @unsafe var running: UnsafeMutablePointer<lkx_vcpu>?
     /// The vCPU whose VMCS is current, and whose registers the processor has beyond those of a VMCS.

@@ -40,6 +40,17 @@ enum UserMemory {
         }
     }
 
+    /// Whether the 2 MiB around an address are all there, this process's own, and may be written.
+    static func isWholeLargePage(_ address: UInt64) -> Bool {
+        let pages = Int(LKX_SYS_OWN_PAGES)
+        let first = address & ~UInt64(pages << 12 - 1)
+        return unsafe withUnsafeTemporaryAllocation(of: Bool.self, capacity: pages) { own in
+            guard let found = own.baseAddress else { return false }
+            unsafe lkx_sys_find_own(first, pages, found)
+            return unsafe own.allSatisfy { $0 } && (0..<UInt64(pages)).allSatisfy { lkx_sys_populate(first + $0 << 12, true) }
+        }
+    }
+
     private static func isUserSpace(_ address: UInt64, _ count: Int) -> Bool {
         let end = address.addingReportingOverflow(UInt64(count) - 1)
         return !end.overflow && end.partialValue >> 47 == 0

@@ -23,6 +23,8 @@ struct world *world_create(bool access_dirty, bool invept_single, bool recorded)
 	w->hw.platform = &world_platform;
 	w->hw.allocations_left = -1;
 	w->caps.invept_single = invept_single;
+	w->caps.ept_level = 3;
+	w->large_level = 2;
 	w->vm.hw = &w->hw;
 	w->vm.caps = &w->caps;
 	if (recorded)
@@ -90,6 +92,15 @@ void world_invalidate_end(struct world *w)
 	w->in_progress--;
 }
 
+/* A part that changes ends the large page, whose other frames stay where they are. */
+static void split(struct world *w, u64 page)
+{
+	u64 i;
+
+	for (i = 0; i < WORLD_LARGE; i++)
+		w->page[page / WORLD_LARGE * WORLD_LARGE + i].large = false;
+}
+
 void world_host_set(struct world *w, u64 first, u64 count, enum world_page_state state)
 {
 	u64 i;
@@ -107,6 +118,27 @@ void world_host_set(struct world *w, u64 first, u64 count, enum world_page_state
 		if (has && !keeps)
 			p->pfn = world_new_frame(w);
 		p->state = state;
+		split(w, i);
+	}
+	world_check_stale(w);
+	world_invalidate_end(w);
+}
+
+void world_host_collapse(struct world *w, u64 first, enum world_page_state state)
+{
+	u64 i;
+
+	if (first % WORLD_LARGE || first >= WORLD_PAGES)
+		abort();
+	world_invalidate_begin(w, first, WORLD_LARGE);
+	while (w->frames % WORLD_LARGE)
+		world_new_frame(w);
+	for (i = first; i < first + WORLD_LARGE; i++) {
+		struct world_page *p = &w->page[i];
+
+		if (p->state != WORLD_LAZY && p->state != WORLD_GONE)
+			w->free[p->pfn] = true;
+		*p = (struct world_page){ state, world_new_frame(w), true };
 	}
 	world_check_stale(w);
 	world_invalidate_end(w);
@@ -121,13 +153,23 @@ void world_move(struct world *w, u32 index, u32 cpu)
 
 bool world_map(struct world *w, u64 gfn, u64 pfn, u64 access)
 {
+	return world_map_large(w, gfn, pfn, 1, access);
+}
+
+bool world_map_large(struct world *w, u64 gfn, u64 pfn, int level, u64 access)
+{
+	struct lkx_ept_garbage garbage = { NULL };
 	bool replaced;
 
 	if (lkx_ept_cache_fill(&w->hw, &w->vcpu[0].ept_cache))
 		abort();
 	plat_spin_lock(&w->hw, &w->vm.ept.lock);
-	replaced = lkx_ept_map(&w->vm, &w->vcpu[0].ept_cache, gfn, pfn, access);
+	replaced = lkx_ept_map(&w->vm, &w->vcpu[0].ept_cache, gfn, pfn, level, access, &garbage);
 	plat_spin_unlock(&w->hw, &w->vm.ept.lock);
+	/* Else the flush is the caller's. */
+	if (garbage.first)
+		lkx_tlb_flush(&w->vm);
+	lkx_ept_garbage_free(&w->hw, &garbage);
 	return replaced;
 }
 

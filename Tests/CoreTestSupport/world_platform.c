@@ -43,7 +43,7 @@ static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, 
 	if (hva < WORLD_HVA || index >= WORLD_PAGES || p->state == WORLD_GONE || (write && p->state == WORLD_PROTECTED))
 		return -EFAULT;
 	if (p->state == WORLD_LAZY)
-		*p = (struct world_page){ WORLD_PRESENT, world_new_frame(w) };
+		*p = (struct world_page){ WORLD_PRESENT, world_new_frame(w), false };
 	/* Breaking copy-on-write is itself an invalidation that the core must notice. */
 	if (write && p->state == WORLD_COW)
 		world_host_set(w, index, 1, WORLD_PRESENT);
@@ -81,12 +81,15 @@ static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 	return (w->in_progress && hva + size > w->start && hva < w->end) || w->sequence != seq;
 }
 
-static void pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+static int pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
 {
+	u64 last = (hva - WORLD_HVA) / 4096 + count - 1;
 	struct world *w = world_of(vm->hw);
+	int level;
 	u32 i;
 
 	world_must_be_unlocked(w, "plat_pages_near");
+	level = last < WORLD_PAGES && w->page[last].large ? w->large_level : 1;
 	for (i = 0; i < count && w->near; i++) {
 		u64 index = (hva - WORLD_HVA) / 4096 + i;
 		const struct world_page *p = index < WORLD_PAGES ? &w->page[index] : NULL;
@@ -96,6 +99,7 @@ static void pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
 		near[i] = p->pfn * 4096 | PLAT_NEAR_PRESENT | (p->state == WORLD_PRESENT ? PLAT_NEAR_WRITABLE : 0);
 	}
 	play_race(w, &w->near_race, w->near_race_page);
+	return level;
 }
 
 static bool slots_locked(struct lkx_vm *vm)

@@ -13,11 +13,12 @@ static u64 load(struct world *w, u64 *entry, int level)
 {
 	u64 e = plat_load64(entry);
 	/* Bits that are reserved, or that would be another thing than write-back: an EPT misconfiguration. */
-	u64 wrong = level > 1 ? 0xf8 : 0x80;
+	bool leaf = level == 1 || (level <= w->caps.ept_level && (e & EPT_LARGE));
+	u64 wrong = !leaf ? 0xf8 : level == 1 ? 0x80 : ((1ull << (12 + 9 * (level - 1))) - 1) & EPT_ADDRESS;
 
 	if (!(e & 7))
 		return e;
-	if ((e & wrong) || (e & 3) == 2 || !(e & 1) || (level == 1 && (e & 0x38) != 0x30)) {
+	if ((e & wrong) || (e & 3) == 2 || !(e & 1) || (leaf && (e & 0x38) != 0x30)) {
 		fprintf(stderr, "EPT misconfiguration: entry %#llx at level %d\n", e, level);
 		abort();
 	}
@@ -26,27 +27,36 @@ static u64 load(struct world *w, u64 *entry, int level)
 	return e;
 }
 
+/* A leaf's own entry, used. The page's as if it were mapped by itself. */
+static u64 use_leaf(struct world *w, u64 *entry, int level, u64 gfn, bool write)
+{
+	u64 e = load(w, entry, level), pages = 1ull << (9 * (level - 1));
+
+	if (write && (e & EPT_WRITE) && (w->vm.ept.eptp & EPTP_ACCESS_DIRTY))
+		__atomic_fetch_or(entry, EPT_DIRTY, __ATOMIC_SEQ_CST);
+	return e & 7 ? (e & ~EPT_LARGE) + gfn % pages * 4096 : 0;
+}
+
 /* The leaf for gfn, with what is cached of the way; 0: not present. */
 static u64 walk(struct world *w, struct world_cpu *cpu, u64 gfn, bool write)
 {
-	u64 *table = cpu->table[gfn / 512], *entry, e;
+	u64 *table = cpu->table[gfn / 512];
 	int level;
 
 	if (!table) {
 		table = plat_virt(&w->hw, w->vm.ept.eptp & EPT_ADDRESS);
 		for (level = 4; level > 1; level--) {
-			e = load(w, &table[(gfn >> (9 * (level - 1))) % 512], level);
+			u64 *entry = &table[(gfn >> (9 * (level - 1))) % 512], e = load(w, entry, level);
+
 			if (!(e & 7))
 				return 0;
+			if (e & EPT_LARGE)
+				return use_leaf(w, entry, level, gfn, write);
 			table = plat_virt(&w->hw, e & EPT_ADDRESS);
 		}
 		cpu->table[gfn / 512] = table;
 	}
-	entry = &table[gfn % 512];
-	e = load(w, entry, 1);
-	if (write && (e & EPT_WRITE) && (w->vm.ept.eptp & EPTP_ACCESS_DIRTY))
-		__atomic_fetch_or(entry, EPT_DIRTY, __ATOMIC_SEQ_CST);
-	return e & 7 ? e : 0;
+	return use_leaf(w, &table[gfn % 512], 1, gfn, write);
 }
 
 /* One attempt: true with *pfn, or an EPT violation with its qualification. */

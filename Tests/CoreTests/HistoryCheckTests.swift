@@ -78,8 +78,17 @@ import Testing
 
     @Test mutating func aTablesEntryWithReservedBits() {
         #expect(
-            replay(Self.mapped + [Self.allocated(0x5000), Self.written(0x3000, 1, 0, 0x5087)])?.contains("reserved")
+            replay(Self.mapped + [Self.allocated(0x5000), Self.written(0x3000, 1, 0, 0x5047)])?.contains("reserved")
                 == true)
+    }
+
+    @Test(arguments: [
+        (0x3000, 0x20_0000 | 0xf7, nil), (0x3000, 0x20_1000 | 0xf7, "aligned"), (0x2000, 0x20_0000 | 0xf7, "aligned"),
+        (0x2000, 0x4000_0000 | 0xf7, nil), (root, 0x80_0000_0000 | 0xf7, "level 4"), (0x3000, 0x20_0000 | 0xb7, "write-back"),
+    ] as [(UInt64, UInt64, String?)])
+    mutating func largePages(table: UInt64, entry: UInt64, problem: String?) {
+        let fault = replay(Self.mapped + [Self.written(table, 1, 0, entry)])
+        if let problem { #expect(fault?.contains(problem) == true) } else { #expect(fault == nil) }
     }
 
     struct Wrong: CustomTestStringConvertible {

@@ -49,6 +49,8 @@ struct TableTree {
     init(physicalBits: UInt64) { frames = 1 << (physicalBits - 12) }
 
     static func isPresent(_ entry: UInt64) -> Bool { entry & 7 != 0 }
+    /// Does a present entry of a level name memory, and no table?
+    static func isLeaf(_ entry: UInt64, _ level: Int) -> Bool { level == 1 || entry & 0x80 != 0 }
     /// Guest frames that an entry of a level covers.
     static func span(_ level: Int) -> UInt64 { 1 << (9 * UInt64(level - 1)) }
 
@@ -87,7 +89,7 @@ struct TableTree {
         var come: [UInt64: Translation] = [:]
         var unlinked: UInt64?
         if Self.isPresent(from) {
-            if place.level > 1 {
+            if !Self.isLeaf(from, place.level) {
                 let table = from & Self.addressBits
                 try hang(table, nil)
                 unlinked = table
@@ -95,7 +97,7 @@ struct TableTree {
             try read(from, level: place.level, gfn: gfn, access: place.access, into: &gone)
         }
         if Self.isPresent(to) {
-            if place.level > 1 {
+            if !Self.isLeaf(to, place.level) {
                 let table = to & Self.addressBits
                 if pages[table]?.place != nil { throw Fault("table \(hex(table)) hangs in two places") }
                 try hang(table, place.below(index, to))
@@ -107,7 +109,7 @@ struct TableTree {
             visible[gfn] = nil
             changes.append((gfn, nil))
         }
-        for (gfn, now) in come {
+        for (gfn, now) in come where gone[gfn] != now {
             visible[gfn] = now
             changes.append((gfn, now))
         }
@@ -120,7 +122,8 @@ struct TableTree {
         }
         pages[table]!.place = place
         guard let place, place.level > 1 else { return }
-        for (index, entry) in pages[table]!.entries.enumerated() where Self.isPresent(entry) {
+        for (index, entry) in pages[table]!.entries.enumerated()
+        where Self.isPresent(entry) && !Self.isLeaf(entry, place.level) {
             try hang(entry & Self.addressBits, place.below(index, entry))
         }
     }
@@ -133,8 +136,9 @@ struct TableTree {
             throw Fault("EPT misconfiguration: \(hex(entry)) at level \(level) for guest frame \(hex(gfn)): \(wrong)")
         }
         let access = access & entry & 7
-        if level == 1 {
-            found[gfn] = Translation(frame: (entry & Self.addressBits) / 4096, access: access)
+        if Self.isLeaf(entry, level) {
+            let first = (entry & Self.addressBits) / 4096
+            for page in 0..<Self.span(level) { found[gfn + page] = Translation(frame: first + page, access: access) }
             return
         }
         guard let table = pages[entry & Self.addressBits] else {
@@ -146,14 +150,16 @@ struct TableTree {
         }
     }
 
-    /// SDM vol. 3, 28.3.3.1, and that leaves are 4 KiB and write-back whatever the guest's PAT says.
+    /// SDM vol. 3, 28.3.3.1, and that leaves are write-back whatever the guest's PAT says.
     private func misconfiguration(_ entry: UInt64, level: Int) -> String? {
         if entry & 3 == 2 { return "writable but not readable" }
         if entry & 7 == 4 { return "execute-only, which a processor need not have" }
         // Where a table is, `pages` knows.
-        if level > 1 { return entry & 0xf8 == 0 ? nil : "reserved bits of a table's entry" }
+        if !Self.isLeaf(entry, level) { return entry & 0xf8 == 0 ? nil : "reserved bits of a table's entry" }
+        if level > 3 { return "a large page at level 4" }
         if entry & Self.addressBits >= frames * 4096 { return "address beyond the processor's" }
-        return entry & 0xf8 == 0x70 ? nil : "memory type and bits 7:6 are not write-back, PAT ignored, 4 KiB"
+        if entry & Self.addressBits / 4096 % Self.span(level) != 0 { return "a large page that is not aligned" }
+        return entry & 0xf8 == (level == 1 ? 0x70 : 0xf0) ? nil : "memory type and bits 7:6 are not write-back, PAT ignored"
     }
 }
 

@@ -69,9 +69,18 @@ import Testing
         #expect(skylake.preemption_timer && skylake.preemption_timer_shift == 5)
         #expect(!westmere.ept_ad && !westmere.tsc_scaling && !westmere.invpcid && westmere.rdtscp)
         #expect(!nested.ins_outs_info && !nested.invept_single && !nested.vpid && !nested.rdtscp)
+        #expect(skylake.ept_level == 3)
         // Without TRUE MSRs CR3 accesses exit.
         #expect(nested.proc & bit(LKX_BIT_PROC_CR3_LOAD_EXITING) != 0)
         #expect(skylake.proc & bit(LKX_BIT_PROC_CR3_LOAD_EXITING) == 0)
+    }
+
+    @Test(arguments: [(0, 1), (1 << 16, 2), (1 << 17, 1), (3 << 16, 3)] as [(UInt64, UInt8)])
+    func pageSizesOfTheEPT(bits: UInt64, level: UInt8) throws {
+        var model = ProcessorModel.skylake
+        model.eptVPID = model.eptVPID & ~(3 << 16) | bits
+        let caps = try #require(read(model).caps)
+        #expect(caps.ept_level == level)
     }
 
     @Test func addressWidthsAreTheProcessors() throws {

@@ -36,6 +36,24 @@ import Testing
         #expect(leaves.map(\.isDirty) == [false, false, false, true, false])
     }
 
+    /// Memory of 2 MiB that is all there is one entry, where the simulated host has large pages.
+    @Test(arguments: [true, false]) func aLargePage(isThere: Bool) throws {
+        let device = try RawDevice()
+        device.kernel.machine.hasLargePages = true
+        let size = 1 << 21
+        let host = (device.allocate(3 * size, fill: 1) + UInt64(size) - 1) & ~(UInt64(size) - 1)
+        if !isThere { unsafe madvise(UnsafeMutableRawPointer(bitPattern: UInt(host) + 0x10_0000), 4096, MADV_DONTNEED) }
+        guard let at = unsafe UnsafeMutableRawPointer(bitPattern: UInt(host)) else { preconditionFailure("memory at 0") }
+        unsafe at.copyMemory(from: Self.program, byteCount: Self.program.count)
+        #expect(device.region(0, 0, UInt64(size), host) == .success(0))
+        try device.start(at: 0)
+        #expect(device.run() == .success(0) && device.output == 1)
+        let leaves = try #require(device.kernel.pageTables().first).entries.filter(\.isLeaf)
+        #expect(leaves.allSatisfy { $0.level == (isThere ? 2 : 1) } && (leaves.count == 1) == isThere)
+        let stored = unsafe at.load(fromByteOffset: 0x6001, as: UInt8.self)
+        #expect(stored == 1)
+    }
+
     @Test func everyVMIsShownOnceWithANumberOfItsOwn() throws {
         let device = try device()
         let second = try device.kernel.ioctl(device.system, Ioctl.createVm.request, 0).get()

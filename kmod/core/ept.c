@@ -98,15 +98,6 @@ static u64 add_table(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 *entry)
 	return e;
 }
 
-/*
- * Memory type write-back whatever the guest's PAT says: behind every entry is ordinary memory that the host caches, and no device
- * is ever passed through. A guest that had it uncached would read round the host's caches what the host has not written back.
- */
-static u64 leaf(u64 pfn, u64 access)
-{
-	return (pfn << LKX_PAGE_SHIFT) | EPT_MEMTYPE_WB | EPT_IGNORE_PAT | access;
-}
-
 /* Adds permissions to a present entry; the processor may set A and D in it meanwhile. */
 static void widen(struct lkx_hw *hw, u64 *entry, u64 old, u64 access)
 {
@@ -119,35 +110,95 @@ static void widen(struct lkx_hw *hw, u64 *entry, u64 old, u64 access)
 	}
 }
 
-bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, u64 access)
+/* Something was taken out of the tree: whoever sees the count sees it gone, the exchange being a full barrier. */
+static void take_out(struct lkx_vm *vm, u64 *entry, u64 e)
+{
+	plat_entry_xchg(vm->hw, entry, e);
+	plat_store64(&vm->ept.removals, vm->ept.removals + 1);
+}
+
+/* Smaller pages than are to come at gfn go, and their tables. True where there were any. */
+static bool make_room(struct lkx_vm *vm, u64 gfn, int level, struct lkx_ept_garbage *garbage)
+{
+	u64 end = gfn + ept_span(level);
+	int is;
+
+	lkx_ept_lookup(vm, gfn, &is);
+	if (is >= level)
+		return false;
+	while (!lkx_ept_zap_some(vm, &gfn, end, garbage))
+		;
+	return true;
+}
+
+bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, int level, u64 access,
+		 struct lkx_ept_garbage *garbage)
 {
 	struct lkx_ept *ept = &vm->ept;
 	struct ept_iter it;
+	bool replaced;
 	u64 e;
 
 	if (plat_warn_on(vm->hw, !ept->root || gfn > ept->max_gfn || (access & ~EPT_RWX) || !(access & EPT_READ)))
 		return false;
+	replaced = level > 1 && make_room(vm, gfn, level, garbage);
 	ept_iter_start(&it, vm->hw, ept->root, gfn);
-	while (it.level > 1) {
+	while (it.level > level) {
 		e = plat_load64(it.entry);
+		if (e & EPT_LARGE) {
+			take_out(vm, it.entry, 0);
+			replaced = true;
+			e = 0;
+		}
 		if (!ept_present(e))
 			e = add_table(vm, cache, it.entry);
-		if (!e || plat_warn_on(vm->hw, ept_leaf(e, it.level)))
-			return false;
+		if (!e)
+			return replaced;
 		ept_iter_down(&it, e, gfn);
 	}
 	e = plat_load64(it.entry);
 	if (!ept_present(e)) {
-		plat_entry_store(vm->hw, it.entry, leaf(pfn, access));
-		return false;
+		plat_entry_store(vm->hw, it.entry, lkx_ept_leaf(pfn, level, access));
+		return replaced;
 	}
 	if ((e & EPT_ADDRESS) == pfn << LKX_PAGE_SHIFT) {
 		widen(vm->hw, it.entry, e, access);
-		return false;
+		return replaced;
 	}
-	plat_entry_xchg(vm->hw, it.entry, leaf(pfn, access));
-	plat_store64(&ept->removals, ept->removals + 1);
+	take_out(vm, it.entry, lkx_ept_leaf(pfn, level, access));
 	return true;
+}
+
+/* Does a table lead to any page? Its own level: that of its entries. */
+static bool maps_any(struct lkx_hw *hw, const u64 *table, int level)
+{
+	unsigned int i;
+
+	for (i = 0; i < EPT_ENTRIES; i++) {
+		u64 e = plat_load64(&table[i]);
+
+		if (ept_present(e) && (ept_leaf(e, level) || maps_any(hw, ept_table_of(hw, e), level - 1)))
+			return true;
+	}
+	return false;
+}
+
+int lkx_ept_room(struct lkx_vm *vm, u64 gfn, int level)
+{
+	struct ept_iter it;
+
+	plat_spin_lock(vm->hw, &vm->ept.lock);
+	ept_iter_start(&it, vm->hw, vm->ept.root, gfn);
+	while (it.level > 1) {
+		u64 e = plat_load64(it.entry);
+
+		if (!ept_present(e) || ept_leaf(e, it.level) ||
+		    (it.level <= level && !maps_any(vm->hw, ept_table_of(vm->hw, e), it.level - 1)))
+			break;
+		ept_iter_down(&it, e, gfn);
+	}
+	plat_spin_unlock(vm->hw, &vm->ept.lock);
+	return min(level, it.level);
 }
 
 void lkx_ept_map_near(struct lkx_vm *vm, u64 gfn, const u64 *page, u32 count, u64 access)
@@ -169,7 +220,7 @@ void lkx_ept_map_near(struct lkx_vm *vm, u64 gfn, const u64 *page, u32 count, u6
 		u64 allowed = page[i] & PLAT_NEAR_WRITABLE ? access : access & ~EPT_WRITE;
 
 		if ((page[i] & PLAT_NEAR_PRESENT) && !ept_present(plat_load64(&it.entry[i])))
-			plat_entry_store(vm->hw, &it.entry[i], leaf(page[i] >> LKX_PAGE_SHIFT, allowed));
+			plat_entry_store(vm->hw, &it.entry[i], lkx_ept_leaf(page[i] >> LKX_PAGE_SHIFT, 1, allowed));
 	}
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Extended page tables: four levels, 4 KiB leaves, write-back. SDM vol. 3, "The Extended Page Table Mechanism (EPT)". */
+/* Extended page tables: four levels, leaves of 4 KiB, 2 MiB and 1 GiB, write-back. SDM vol. 3, "The Extended Page Table Mechanism (EPT)". */
 #ifndef LKX_EPT_H
 #define LKX_EPT_H
 
 #include "plat.h"
+#include "x86.h"
 
 struct lkx_memslot;
 
@@ -63,12 +64,32 @@ void lkx_ept_destroy(struct lkx_vm *vm);
 int lkx_ept_cache_fill(struct lkx_hw *hw, struct lkx_ept_cache *cache);
 void lkx_ept_cache_drain(struct lkx_hw *hw, struct lkx_ept_cache *cache);
 
+/* Pages of tables taken out of the tree, held until no processor can walk them. */
+struct lkx_ept_garbage {
+	void *first;
+};
+
 /*
- * Maps gfn to pfn with `access` (EPT_READ|WRITE|EXECUTE). Called with ept.lock held and a filled cache. A gfn that has this frame
- * already gains permissions and never loses one: the processor needs no flush for that. True when another frame was there: the caller must
- * lkx_tlb_flush before it lets go of that one.
+ * The entry of a level that maps a frame. Memory type write-back whatever the guest's PAT says: behind every entry is ordinary memory that the
+ * host caches, and no device is ever passed through. A guest that had it uncached would read round the host's caches what the host has not written
+ * back.
  */
-bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, u64 access);
+static inline u64 lkx_ept_leaf(u64 pfn, int level, u64 access)
+{
+	return (pfn << LKX_PAGE_SHIFT) | EPT_MEMTYPE_WB | EPT_IGNORE_PAT | (level > 1 ? EPT_LARGE : 0) | access;
+}
+
+/*
+ * Maps gfn to pfn with `access` (EPT_READ|WRITE|EXECUTE) by an entry of `level`, to which both are aligned. Called with ept.lock held and a filled
+ * cache. A gfn that has this frame already gains permissions and never loses one: the processor needs no flush for that. True when something else
+ * was there, another frame, smaller pages (their tables go to `garbage`) or a larger one (all of it goes): the caller must lkx_tlb_flush before it
+ * lets go of that.
+ */
+bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pfn, int level, u64 access,
+		 struct lkx_ept_garbage *garbage);
+
+/* The largest level up to `level` at which gfn can be mapped without taking away smaller pages around it. Takes ept.lock. */
+int lkx_ept_room(struct lkx_vm *vm, u64 gfn, int level);
 
 /*
  * Maps `count` frames from gfn on, all of one table of level 1, where nothing is mapped; what is mapped stays as it is, and so no processor need
@@ -76,11 +97,6 @@ bool lkx_ept_map(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 gfn, u64 pf
  * held.
  */
 void lkx_ept_map_near(struct lkx_vm *vm, u64 gfn, const u64 *page, u32 count, u64 access);
-
-/* Pages of tables taken out of the tree, held until no processor can walk them. */
-struct lkx_ept_garbage {
-	void *first;
-};
 
 /*
  * Takes away every mapping of [*gfn, end). Called with ept.lock held, it stops after some hundred microseconds of work with *gfn advanced, so that

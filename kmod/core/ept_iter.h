@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * A walk over an EPT in a few short steps. The iterator stands on one entry: of a table of level 4 (root) to 1 (4 KiB leaves). It knows
+ * A walk over an EPT in a few short steps. The iterator stands on one entry: of a table of level 4 (root) to 1. It knows
  * the tables above it. Nothing here knows what the walk is for, nor of which level a leaf is.
  */
 #ifndef LKX_EPT_ITER_H

@@ -5,9 +5,12 @@
  * With it are mapped the pages near it that the host has present anyway. Whether the guest will touch them nobody knows, so that costs the host
  * nothing that it would notice: they are not faulted in, no reference is taken, no sharing is broken, and a page is writable only where the
  * host takes it for written already. (Host's dirty bits are cleared only behind an invalidation, which takes the page away here, too.)
+ *
+ * What the host maps by one entry, 2 MiB or 1 GiB, is so mapped here where it fits: then what holds of the page holds of all around it. The host
+ * changes nothing in it without an invalidation, which takes all of it away, whatever part it names; the next fault finds what the host has then.
  */
 #include "dirty.h"
-#include "ept.h"
+#include "ept_iter.h"
 #include "vcpu.h"
 
 /* Is this still the slot that holds the gfn? Called with ept.lock held, under which slots change. */
@@ -25,6 +28,7 @@ static bool slot_current(struct lkx_vm *vm, u64 gfn, const struct lkx_memslot *s
 struct near_pages {
 	u64 gfn, hva;
 	u32 count;
+	int level; /* of the host's entry that maps them */
 	u64 page[NEAR_PAGES];
 };
 
@@ -36,19 +40,67 @@ static void find_near(struct lkx_vm *vm, const struct lkx_memslot *slot, u64 gfn
 	near->gfn = max(gfn & ~(u64)(NEAR_PAGES - 1), slot->base_gfn);
 	near->hva = slot->hva + ((near->gfn - slot->base_gfn) << LKX_PAGE_SHIFT);
 	near->count = end - near->gfn;
-	plat_pages_near(vm, near->hva, near->count, near->page);
+	near->level = plat_pages_near(vm, near->hva, near->count, near->page);
+}
+
+/* What is mapped by one entry: a page, or all of what the host has as one. */
+struct piece {
+	u64 gfn, hva, pfn, bytes;
+	int level;
+};
+
+/*
+ * May `piece`, a page of `slot`, become one of `level`? As a whole it must lie in the slot, and at the same place among the guest's frames, the VMM's
+ * addresses and the host's frames.
+ */
+static bool fits(const struct piece *piece, const struct lkx_memslot *slot, int level)
+{
+	u64 in = ept_span(level) - 1, offset = piece->gfn & in;
+
+	return ((piece->hva >> LKX_PAGE_SHIFT) & in) == offset && (piece->pfn & in) == offset &&
+	       piece->gfn - slot->base_gfn >= offset && piece->gfn - offset + in < slot->base_gfn + slot->npages;
+}
+
+/*
+ * Makes a page the largest piece that host, slot and processor allow. Where fetching from large pages is dangerous, what the guest executes is of
+ * small ones, and stays so: else data and code in one piece would take turns.
+ */
+static void widen_piece(struct lkx_vm *vm, struct piece *piece, const struct lkx_memslot *slot, int level, bool fetch, u64 *access)
+{
+	const struct lkx_vmx_caps *caps = vm->caps;
+	u64 offset;
+
+	/* What is logged, is by the page. */
+	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
+		return;
+	level = min_t(int, level, caps->ept_level);
+	if (caps->large_no_execute)
+		level = fetch ? 1 : lkx_ept_room(vm, piece->gfn, level);
+	while (level > 1 && !fits(piece, slot, level))
+		level--;
+	if (level < 2)
+		return;
+	if (caps->large_no_execute)
+		*access &= ~EPT_EXECUTE;
+	offset = piece->gfn & (ept_span(level) - 1);
+	piece->gfn -= offset;
+	piece->pfn -= offset;
+	piece->hva -= offset << LKX_PAGE_SHIFT;
+	piece->bytes = ept_span(level) << LKX_PAGE_SHIFT;
+	piece->level = level;
 }
 
 int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx_memslot *slot)
 {
 	bool write = qualification & EPT_VIOLATION_WRITE, readonly = slot->flags & KVM_MEM_READONLY;
-	u64 gfn = gpa >> LKX_PAGE_SHIFT, hva = slot->hva + ((gfn - slot->base_gfn) << LKX_PAGE_SHIFT);
-	u64 access = EPT_READ | EPT_EXECUTE, seq, spte = 0;
+	struct piece piece = { .gfn = gpa >> LKX_PAGE_SHIFT, .bytes = LKX_PAGE_BYTES, .level = 1 };
+	u64 access = EPT_READ | EPT_EXECUTE, seq;
+	struct lkx_ept_garbage garbage = { NULL };
 	bool replaced = false, stale;
 	struct lkx_vm *vm = v->vm;
 	struct near_pages near;
 	struct plat_page page;
-	int level = 0, err;
+	int err;
 
 	if (write && readonly)
 		return 1;
@@ -56,34 +108,39 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 	if (err)
 		return err;
 
+	piece.hva = slot->hva + ((piece.gfn - slot->base_gfn) << LKX_PAGE_SHIFT);
 	seq = plat_mmu_begin(vm);
-	err = plat_page_get(vm, hva, write, !readonly, &page);
+	err = plat_page_get(vm, piece.hva, write, !readonly, &page);
 	if (err)
 		return err;
+	piece.pfn = page.pfn;
 	if (page.writable && (write || !(slot->flags & LKX_SLOT_UNWRITABLE)))
 		access |= EPT_WRITE;
-	find_near(vm, slot, gfn, &near);
+	find_near(vm, slot, piece.gfn, &near);
+	if (near.level > 1)
+		widen_piece(vm, &piece, slot, near.level, qualification & EPT_VIOLATION_FETCH, &access);
 
 	plat_spin_lock(vm->hw, &vm->ept.lock);
-	stale = !slot_current(vm, gfn, slot) || plat_mmu_retry(vm, seq, hva, LKX_PAGE_BYTES);
+	stale = !slot_current(vm, piece.gfn, slot) || plat_mmu_retry(vm, seq, piece.hva, piece.bytes);
 	if (!stale) {
 		if (write && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
-			lkx_dirty_set(vm, gfn);
-		replaced = lkx_ept_map(vm, &v->ept_cache, gfn, page.pfn, access);
-		spte = lkx_ept_lookup(vm, gfn, &level);
+			lkx_dirty_set(vm, piece.gfn);
+		replaced = lkx_ept_map(vm, &v->ept_cache, piece.gfn, piece.pfn, piece.level, access, &garbage);
 	}
-	if (!stale && !plat_mmu_retry(vm, seq, near.hva, near.count << LKX_PAGE_SHIFT))
+	if (!stale && piece.level == 1 && !plat_mmu_retry(vm, seq, near.hva, near.count << LKX_PAGE_SHIFT))
 		lkx_ept_map_near(vm, near.gfn, near.page, near.count,
 				 slot->flags & LKX_SLOT_UNWRITABLE ? EPT_READ | EPT_EXECUTE : EPT_RWX);
 	plat_spin_unlock(vm->hw, &vm->ept.lock);
 
 	if (replaced)
 		lkx_tlb_flush(vm);
+	lkx_ept_garbage_free(vm->hw, &garbage);
 	plat_page_put(vm, &page, !stale && (access & EPT_WRITE));
 	if (stale)
 		return -EAGAIN;
-	plat_trace_fault(v, gpa, qualification, spte);
-	plat_debug(vm->hw, "likex: tdp_map level %d gfn %#llx spte %#llx\n", level, gfn, spte);
+	plat_trace_fault(v, gpa, qualification, lkx_ept_leaf(piece.pfn, piece.level, access));
+	plat_debug(vm->hw, "likex: tdp_map level %d gfn %#llx spte %#llx\n", piece.level, piece.gfn,
+		   lkx_ept_leaf(piece.pfn, piece.level, access));
 	return 0;
 }
 

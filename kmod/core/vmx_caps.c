@@ -17,6 +17,8 @@
 
 #define EPT_CAP_WALK_4 BIT_ULL(6)
 #define EPT_CAP_WB BIT_ULL(14)
+#define EPT_CAP_2M BIT_ULL(16)
+#define EPT_CAP_1G BIT_ULL(17)
 #define EPT_CAP_INVEPT BIT_ULL(20)
 #define EPT_CAP_AD BIT_ULL(21)
 #define EPT_CAP_INVEPT_SINGLE BIT_ULL(25)
@@ -159,6 +161,7 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	if (*missing)
 		return -ENODEV;
 	caps->ept_ad = ept & EPT_CAP_AD;
+	caps->ept_level = !(ept & EPT_CAP_2M) ? 1 : !(ept & EPT_CAP_1G) ? 2 : 3;
 	caps->invept_single = ept & EPT_CAP_INVEPT_SINGLE;
 	caps->invvpid_address = ept & VPID_CAP_ADDRESS;
 	if ((ept & VPID_CAP_INVVPID) && (ept & VPID_CAP_SINGLE)) {

@@ -13,6 +13,7 @@ struct lkx_vmx_caps {
 	u64 cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u64 cr0_must;        /* bits of CR0 that are 1 in guests (NE; PE and PG are free) */
 	bool ept_ad;
+	u8 ept_level;        /* the highest at which the EPT may have a page: 1 4 KiB, 2 2 MiB, 3 1 GiB */
 	bool invept_single;
 	bool vpid;        /* VPIDs with single-context INVVPID */
 	bool invvpid_address;
@@ -26,6 +27,7 @@ struct lkx_vmx_caps {
 	bool pages_1gb;
 	/* chosen by whoever owns the capabilities */
 	u32 preemption_ticks; /* bounds each lap in the guest by the VMX preemption timer; 0: not used */
+	bool large_no_execute; /* large pages are never executable: fetching from one can hang the processor (iTLB multihit) */
 	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU */
 };
 

@@ -221,8 +221,11 @@ bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size);
 /*
  * What the VMM's page tables have behind `count` pages from hva on, one word each; 0 where nothing is there that a guest may be given. Changes
  * nothing, faults nothing in, holds nothing, doesn't sleep: only plat_mmu_retry says that it is still so.
+ *
+ * Returns how much one entry of those page tables maps there, of addresses and frames that are both aligned to it: 1 a page or nothing, 2 2 MiB,
+ * 3 1 GiB. (Where pages from hva on are in several: of the last one.)
  */
-void plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
+int plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
 
 /* --- moments of a run (linux/vcpu_run.c) --- */
 

@@ -45,19 +45,26 @@ static void near_in_table(pmd_t table, unsigned long address, u32 count, u64 *ne
 	}
 }
 
-/* `leaf` is a copy of the entry; `offset`: of the first page in it. */
-static void near_in_leaf(pmd_t leaf, u32 offset, u32 count, u64 *near)
+/* Large pages of the host's own memory, whose frames lie one behind the other; not of a device. */
+static bool is_own_memory(u64 pfn)
 {
-	bool present = pmd_access_permitted(leaf, false) && pfn_valid(pmd_pfn(leaf)) && PageCompound(pfn_to_page(pmd_pfn(leaf)));
+	return pfn_valid(pfn) && PageCompound(pfn_to_page(pfn)) && !is_zone_device_page(pfn_to_page(pfn));
+}
+
+/* `leaf` is a copy of the entry; `offset`: of the first page in it. True where it is one that a guest may be given. */
+static bool near_in_leaf(pmd_t leaf, u32 offset, u32 count, u64 *near)
+{
+	bool present = pmd_access_permitted(leaf, false) && is_own_memory(pmd_pfn(leaf));
 	bool writable = pmd_dirty(leaf) && pmd_access_permitted(leaf, true);
 	u32 i;
 
 	for (i = 0; i < count; i++)
 		near[i] = present ? near_word(pmd_pfn(leaf) + offset + i, writable) : 0;
+	return present;
 }
 
-/* The entry of level 2 for the address, or an empty one. A page of 1 GiB is taken for nothing. */
-static pmd_t level_2_entry(struct mm_struct *mm, unsigned long address)
+/* The entry of level 2 for the address, or an empty one. Of a page of 1 GiB it is as if the 2 MiB in it had one each, but that *level is 3. */
+static pmd_t level_2_entry(struct mm_struct *mm, unsigned long address, int *level)
 {
 	pgd_t pgd = READ_ONCE(*pgd_offset(mm, address));
 	p4d_t p4d;
@@ -69,27 +76,35 @@ static pmd_t level_2_entry(struct mm_struct *mm, unsigned long address)
 	if (!p4d_present(p4d))
 		return __pmd(0);
 	pud = READ_ONCE(*pud_offset(&p4d, address));
-	if (!pud_present(pud) || pud_leaf(pud))
+	if (!pud_present(pud))
 		return __pmd(0);
+	if (pud_leaf(pud)) {
+		*level = 3;
+		return __pmd(pud_val(pud) + (address & ~PUD_MASK & PMD_MASK));
+	}
 	return READ_ONCE(*pmd_offset(&pud, address));
 }
 
-void plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+int plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
 {
 	struct mm_struct *mm = linux_vm(vm)->mm;
+	int level = 1;
 	u32 done, n;
 
 	local_irq_disable();
 	for (done = 0; done < count; done += n, hva += (u64)n << PAGE_SHIFT) {
-		pmd_t pmd = level_2_entry(mm, hva);
+		int large = 2;
+		pmd_t pmd = level_2_entry(mm, hva, &large);
 
+		level = 1;
 		n = min_t(u32, count - done, PTRS_PER_PTE - pte_index(hva));
 		if (pmd_leaf(pmd))
-			near_in_leaf(pmd, pte_index(hva), n, near + done);
+			level = near_in_leaf(pmd, pte_index(hva), n, near + done) ? large : 1;
 		else if (pmd_present(pmd) && !pmd_bad(pmd))
 			near_in_table(pmd, hva, n, near + done);
 		else
 			memset(near + done, 0, n * sizeof(*near));
 	}
 	local_irq_enable();
+	return level;
 }

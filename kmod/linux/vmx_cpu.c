@@ -195,6 +195,8 @@ static int check_processor(void)
 		preemption_timer = 0;
 	}
 	lkx_caps.preemption_ticks = preemption_timer;
+	/* As the host protects itself from it. */
+	lkx_caps.large_no_execute = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	return 0;
 }
 

@@ -32,10 +32,14 @@ static void set_slot(struct input *in, unsigned int choices)
 		.memory_size = sizes[what & 7] * 4096,
 		.userspace_addr = HVA + (what >> 4) * 4096,
 	};
+	u64 gfn = r.guest_phys_addr / 4096;
 	struct model_slot *old = &model.slot[r.slot];
 	bool lacks = m.hw.allocations_left >= 0;
 	int err;
 
+	/* On the areas; where the next is named, a page beside what would fit. */
+	if (what >> 4 >= 14)
+		r.userspace_addr = HVA + (AREAS_FROM + gfn % LARGE + (what >> 4 == 14)) * 4096;
 	/* Moved, as often as not. */
 	if (old->npages && (where & 0x80)) {
 		r.flags = old->flags ^ (what & 8 ? KVM_MEM_LOG_DIRTY_PAGES : 0);
@@ -59,9 +63,12 @@ static void delete_slot(unsigned int choices)
 
 static void host(struct input *in, unsigned int choices)
 {
-	unsigned int first = input_byte(in) % PAGES, count = choices & 4 ? 5 : 1;
+	unsigned int which = input_byte(in), first = which % PAGES, count = choices & 4 ? 5 : 1;
 
-	machine_host_set(first, min_t(unsigned int, count, PAGES - first), choices & 3);
+	if (which >= 0xf0)
+		machine_host_set_area(which % AREAS, choices & 3, which & 8);
+	else
+		machine_host_set(first, min_t(unsigned int, count, PAGES - first), choices & 3);
 }
 
 /* The host names bytes, and ranges far larger than what there is. */
@@ -80,14 +87,15 @@ static void map(struct input *in, unsigned int choices)
 	unsigned int name = input_byte(in) % NAMES;
 	u64 pfn = 0x100000 + (choices >> 2), access = EPT_READ | (choices & 3) << 1;
 	struct lkx_ept_cache *cache = &m.vcpu[0].ept_cache;
-	bool replaced, was = model.entry[name].present && model.entry[name].pfn != pfn;
+	struct lkx_ept_garbage garbage = { NULL };
+	bool replaced, was = model.entry[name].present && (model.entry[name].pfn != pfn || model.entry[name].large);
 
 	if (lkx_ept_cache_fill(&m.hw, cache))
 		return;
 	plat_spin_lock(&m.hw, &m.vm.ept.lock);
-	replaced = lkx_ept_map(&m.vm, cache, gfn_of(name), pfn, access);
+	replaced = lkx_ept_map(&m.vm, cache, gfn_of(name), pfn, 1, access, &garbage);
 	plat_spin_unlock(&m.hw, &m.vm.ept.lock);
-	CHECK(replaced == was);
+	CHECK(replaced == was && !garbage.first);
 	if (replaced)
 		lkx_tlb_flush(&m.vm);
 	model_map(name, pfn, access);
@@ -188,8 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	u8 first = input_byte(&in);
 	unsigned int steps = 0;
 
-	machine_start(first & 1, first & 2);
 	model = (struct model){ 0 };
+	machine_start(first & 1, first & 2, first & 4 ? 1 : first & 8 ? 2 : 3);
 	while (!input_is_empty(&in)) {
 		step(&in);
 		compare_with_model(steps++ * 7 % NAMES);

@@ -12,6 +12,9 @@
 #define NAMES 40
 #define SLOTS 6
 #define PAGES 24 /* of the VMM, from HVA on */
+#define AREAS 2  /* of the VMM, each of LARGE pages, from page AREAS_FROM on: one large page or many small ones, but all alike */
+#define AREAS_FROM 1024
+#define LARGE 512
 #define HVA 0x100000000000ull
 #define VCPUS 2
 
@@ -30,13 +33,17 @@ struct machine {
 	u64 cached[VCPUS][NAMES]; /* entries that each one's processor keeps; 0: none */
 	u32 current;
 	struct host_page page[PAGES];
+	struct host_area {
+		struct host_page first; /* the frames of the others follow */
+		bool large;
+	} area[AREAS];
 	u64 frames, sequence, in_progress, references;
 	bool race;                /* the host replaces the page that is asked for next */
 };
 
 struct model {
 	struct model_entry {
-		bool present;
+		bool present, large; /* with all around it that is in the same LARGE frames */
 		u64 pfn, access;
 	} entry[NAMES];
 	struct model_slot {
@@ -51,10 +58,13 @@ extern struct model model; /* ept_model.c */
 
 u64 gfn_of(unsigned int name);
 
-void machine_start(bool access_dirty, bool invept_single);
+void machine_start(bool access_dirty, bool invept_single, u8 ept_level);
 void machine_end(void);
 /* The VMM's pages become so, by way of an invalidation as the host does it. */
 void machine_host_set(unsigned int first, unsigned int count, enum page_state state);
+void machine_host_set_area(unsigned int area, enum page_state state, bool large);
+/* A page of the VMM's, counted from HVA: false where it has none. *large: as a part of a large one. */
+bool machine_page(u64 index, struct host_page *page, bool *large);
 /* A guest's access, with all the faults it takes: 0 and *pfn, 1 for MMIO, or -errno. */
 int machine_access(unsigned int vcpu, unsigned int name, bool write, u64 *pfn);
 /* The entry for a name as the processor reads it, unused bits gone. 0: not present. */

@@ -37,24 +37,72 @@ void machine_host_set(unsigned int first, unsigned int count, enum page_state st
 	m.in_progress--;
 }
 
+void machine_host_set_area(unsigned int area, enum page_state state, bool large)
+{
+	u64 start = HVA + (AREAS_FROM + area * LARGE) * 4096ull, end = start + LARGE * 4096ull;
+	struct host_area *a = &m.area[area];
+
+	m.in_progress++;
+	lkx_mmu_invalidate(&m.vm, start, end);
+	model_drop_hva(start, end);
+	/* Copy-on-write begins with the frames that are there. */
+	if (state != PAGE_COW || large != a->large) {
+		m.frames = (m.frames / LARGE + 1) * LARGE;
+		a->first.pfn = m.frames;
+		m.frames += LARGE;
+	}
+	a->first.state = state;
+	a->large = large;
+	m.sequence++;
+	m.in_progress--;
+}
+
+bool machine_page(u64 index, struct host_page *page, bool *large)
+{
+	u64 of_areas = index - AREAS_FROM;
+
+	*large = false;
+	if (index < PAGES) {
+		*page = m.page[index];
+		return true;
+	}
+	if (of_areas >= AREAS * LARGE)
+		return false;
+	*page = m.area[of_areas / LARGE].first;
+	page->pfn += of_areas % LARGE;
+	*large = m.area[of_areas / LARGE].large;
+	return true;
+}
+
+/* The host gives a page, and what it is one with, other frames. */
+static void replace(u64 index, enum page_state state, bool large)
+{
+	if (index < PAGES)
+		machine_host_set(index, 1, state);
+	else
+		machine_host_set_area((index - AREAS_FROM) / LARGE, state, large);
+}
+
 static int page_get(struct lkx_vm *vm, u64 hva, bool write, bool want_writable, struct plat_page *page)
 {
 	u64 index = (hva - HVA) / 4096;
-	struct host_page *p;
+	struct host_page p;
+	bool large;
 
 	CHECK(!vm->ept.lock.taken);
-	if (hva < HVA || index >= PAGES)
+	if (hva < HVA || !machine_page(index, &p, &large))
 		return -EFAULT;
-	p = &m.page[index];
-	if (p->state == PAGE_GONE || (write && p->state == PAGE_PROTECTED))
+	if (p.state == PAGE_GONE || (write && p.state == PAGE_PROTECTED))
 		return -EFAULT;
-	if (write && p->state == PAGE_COW)
-		machine_host_set(index, 1, PAGE_PRESENT);
-	*page = (struct plat_page){ .pfn = p->pfn, .writable = p->state == PAGE_PRESENT && want_writable, .ref = page };
+	if (write && p.state == PAGE_COW) {
+		replace(index, PAGE_PRESENT, false);
+		machine_page(index, &p, &large);
+	}
+	*page = (struct plat_page){ .pfn = p.pfn, .writable = p.state == PAGE_PRESENT && want_writable, .ref = page };
 	m.references++;
 	if (m.race) {
 		m.race = false;
-		machine_host_set(index, 1, p->state);
+		replace(index, p.state, large);
 	}
 	return 0;
 }
@@ -90,18 +138,19 @@ static bool mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size)
 	return m.in_progress || m.sequence != seq;
 }
 
-static void pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
+static int pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near)
 {
+	bool large = false;
 	u32 i;
 
 	CHECK(count >= 1 && count <= 16);
 	for (i = 0; i < count; i++) {
-		u64 index = (hva - HVA) / 4096 + i;
-		const struct host_page *p = index < PAGES ? &m.page[index] : NULL;
+		struct host_page p;
 
-		if (p && p->state != PAGE_GONE)
-			near[i] = p->pfn * 4096 | PLAT_NEAR_PRESENT | (p->state == PAGE_PRESENT ? PLAT_NEAR_WRITABLE : 0);
+		if (machine_page((hva - HVA) / 4096 + i, &p, &large) && p.state != PAGE_GONE)
+			near[i] = p.pfn * 4096 | PLAT_NEAR_PRESENT | (p.state == PAGE_PRESENT ? PLAT_NEAR_WRITABLE : 0);
 	}
+	return large ? 2 : 1;
 }
 
 static bool slots_locked(struct lkx_vm *vm)
@@ -156,12 +205,13 @@ static const struct plat_ops platform = {
 	.warn = warn,
 };
 
-void machine_start(bool access_dirty, bool invept_single)
+void machine_start(bool access_dirty, bool invept_single, u8 ept_level)
 {
 	unsigned int i;
 
 	m = (struct machine){ .hw = { .processor = &processor, .platform = &platform, .allocations_left = -1 } };
 	m.caps.invept_single = invept_single;
+	m.caps.ept_level = ept_level;
 	m.vm.hw = &m.hw;
 	m.vm.caps = &m.caps;
 	CHECK(!lkx_ept_init(&m.vm, access_dirty));
@@ -173,6 +223,8 @@ void machine_start(bool access_dirty, bool invept_single)
 	}
 	for (i = 0; i < PAGES; i++)
 		m.page[i].pfn = ++m.frames;
+	for (i = 0; i < AREAS; i++)
+		machine_host_set_area(i, PAGE_PRESENT, true);
 }
 
 void machine_end(void)
@@ -191,11 +243,13 @@ void machine_end(void)
 /* Reads an entry as a processor, which refuses reserved bits and sets `used` in it. SDM vol. 3, tables 28-1 to 28-6. */
 static u64 use_entry(u64 *entry, int level, u64 used)
 {
-	u64 e = plat_load64(entry), reserved = level > 1 ? 0xf8 : 0x80;
+	u64 e = plat_load64(entry);
+	bool large = level > 1 && level <= m.caps.ept_level && (e & EPT_LARGE), leaf = large || level == 1;
+	u64 reserved = !leaf ? 0xf8 : !large ? 0x80 : ((1ull << (12 + 9 * (level - 1))) - 1) & EPT_ADDRESS;
 
 	if (!(e & EPT_RWX))
 		return 0;
-	CHECK((e & EPT_READ) && !(e & reserved) && (level > 1 || (e & 0x38) == EPT_MEMTYPE_WB));
+	CHECK((e & EPT_READ) && !(e & reserved) && (!leaf || (e & 0x38) == EPT_MEMTYPE_WB));
 	if (m.vm.ept.eptp & EPTP_ACCESS_DIRTY)
 		__atomic_fetch_or(entry, used, __ATOMIC_SEQ_CST);
 	return e;
@@ -207,9 +261,13 @@ static u64 walk(unsigned int name, u64 used)
 	int level;
 
 	for (level = 4;; level--) {
-		e = use_entry(&table[(gfn >> (9 * (level - 1))) % 512], level, level > 1 ? used & EPT_ACCESSED : used);
+		u64 *entry = &table[(gfn >> (9 * (level - 1))) % 512];
+
+		e = use_entry(entry, level, level == 1 || (plat_load64(entry) & EPT_LARGE) ? used : used & EPT_ACCESSED);
 		if (!e || level == 1)
 			return e & (EPT_ADDRESS | EPT_RWX);
+		if (e & EPT_LARGE)
+			return (e & (EPT_ADDRESS | EPT_RWX)) + gfn % (1ull << (9 * (level - 1))) * 4096;
 		table = plat_virt(&m.hw, e & EPT_ADDRESS);
 	}
 }

@@ -15,13 +15,27 @@ struct model_slot *model_slot_of(u64 gfn)
 	return NULL;
 }
 
+/* The frames that go where a name's mapping goes. */
+static u64 first_of(unsigned int name)
+{
+	return model.entry[name].large ? gfn_of(name) & ~(LARGE - 1ull) : gfn_of(name);
+}
+
+static u64 count_of(unsigned int name)
+{
+	return model.entry[name].large ? LARGE : 1;
+}
+
 void model_drop(u64 gfn, u64 npages)
 {
 	unsigned int name;
 
-	for (name = 0; name < NAMES; name++)
-		if (gfn_of(name) - gfn < npages)
+	for (name = 0; name < NAMES; name++) {
+		u64 first = first_of(name);
+
+		if (first < gfn + npages && gfn < first + count_of(name))
 			model.entry[name].present = false;
+	}
 }
 
 void model_drop_hva(u64 start, u64 end)
@@ -34,8 +48,8 @@ void model_drop_hva(u64 start, u64 end)
 
 		if (!slot)
 			continue;
-		page = slot->hva + (gfn_of(name) - slot->gfn) * 4096;
-		if (page + 4096 > start && page < end)
+		page = slot->hva + (first_of(name) - slot->gfn) * 4096;
+		if (page + count_of(name) * 4096 > start && page < end)
 			model.entry[name].present = false;
 	}
 }
@@ -44,16 +58,45 @@ void model_map(unsigned int name, u64 pfn, u64 access)
 {
 	struct model_entry *e = &model.entry[name];
 
+	/* A large page that it is a part of goes as a whole. */
+	if (e->present && e->large)
+		model_drop(gfn_of(name), 1);
 	if (e->present && e->pfn == pfn)
 		access |= e->access;
-	*e = (struct model_entry){ true, pfn, access };
+	*e = (struct model_entry){ true, false, pfn, access };
 }
 
-static struct host_page *page_of(const struct model_slot *slot, u64 gfn)
+static bool page_of(const struct model_slot *slot, u64 gfn, struct host_page *page, bool *large)
 {
-	u64 index = (slot->hva - HVA) / 4096 + gfn - slot->gfn;
+	return machine_page((slot->hva - HVA) / 4096 + gfn - slot->gfn, page, large);
+}
 
-	return index < PAGES ? &m.page[index] : NULL;
+/* All names of a large page. What was mapped there goes, but that the same page only gains permissions. */
+static void map_large(unsigned int around, u64 pfn, u64 access)
+{
+	u64 first = gfn_of(around) & ~(LARGE - 1ull);
+	unsigned int name;
+
+	for (name = 0; name < NAMES; name++) {
+		struct model_entry *e = &model.entry[name];
+		u64 offset = gfn_of(name) - first, now = pfn - (gfn_of(around) - first) + offset;
+
+		if (offset >= LARGE)
+			continue;
+		if (e->present && e->large && e->pfn == now)
+			e->access |= access;
+		else
+			*e = (struct model_entry){ true, true, now, access };
+	}
+}
+
+/* Do all frames around one lie in its slot, as they do in the VMM's memory? */
+static bool fits(const struct model_slot *slot, u64 gfn)
+{
+	u64 first = gfn & ~(LARGE - 1ull);
+
+	return m.caps.ept_level > 1 && first >= slot->gfn && first + LARGE <= slot->gfn + slot->npages &&
+	       (slot->hva / 4096 - slot->gfn) % LARGE == 0;
 }
 
 /* What the host has within the same 16 pages of the same slot comes along, but where something is mapped. */
@@ -62,13 +105,14 @@ static void map_near(unsigned int around, const struct model_slot *slot)
 	unsigned int name;
 
 	for (name = 0; name < NAMES; name++) {
-		struct host_page *page = page_of(slot, gfn_of(name));
+		struct host_page page;
+		bool large;
 
 		if (model.entry[name].present || gfn_of(name) / 16 != gfn_of(around) / 16 || model_slot_of(gfn_of(name)) != slot)
 			continue;
-		if (page && page->state != PAGE_GONE)
-			model_map(name, page->pfn, EPT_READ | EPT_EXECUTE |
-				  (page->state == PAGE_PRESENT && !slot->flags ? EPT_WRITE : 0));
+		if (page_of(slot, gfn_of(name), &page, &large) && page.state != PAGE_GONE)
+			model_map(name, page.pfn, EPT_READ | EPT_EXECUTE |
+				  (page.state == PAGE_PRESENT && !slot->flags ? EPT_WRITE : 0));
 	}
 }
 
@@ -76,8 +120,9 @@ void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_l
 {
 	struct model_entry *e = &model.entry[name];
 	struct model_slot *slot = model_slot_of(gfn_of(name));
-	bool readonly = slot && (slot->flags & KVM_MEM_READONLY), logged = slot && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES);
-	struct host_page *page = NULL;
+	bool readonly = slot && (slot->flags & KVM_MEM_READONLY), logged = slot && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES), large;
+	struct host_page page;
+	u64 access;
 
 	/* A mapping that allows it needs nobody. */
 	if (e->present && (!write || (e->access & EPT_WRITE))) {
@@ -90,16 +135,19 @@ void model_access(unsigned int name, bool write, int result, u64 pfn, bool may_l
 	}
 	if (may_lack_memory && result == -ENOMEM)
 		return;
-	page = page_of(slot, gfn_of(name));
-	if (!page || page->state == PAGE_GONE || (write && page->state == PAGE_PROTECTED)) {
+	if (!page_of(slot, gfn_of(name), &page, &large) || page.state == PAGE_GONE || (write && page.state == PAGE_PROTECTED)) {
 		CHECK(result == -EFAULT);
 		return;
 	}
-	CHECK(result == 0 && pfn == page->pfn);
+	CHECK(result == 0 && pfn == page.pfn);
 	if (write && logged)
 		slot->dirty |= 1u << (gfn_of(name) - slot->gfn);
-	model_map(name, pfn, EPT_READ | EPT_EXECUTE |
-		  (page->state == PAGE_PRESENT && !readonly && (write || !logged) ? EPT_WRITE : 0));
+	access = EPT_READ | EPT_EXECUTE | (page.state == PAGE_PRESENT && !readonly && (write || !logged) ? EPT_WRITE : 0);
+	if (large && !logged && fits(slot, gfn_of(name))) {
+		map_large(name, pfn, access);
+		return;
+	}
+	model_map(name, pfn, access);
 	map_near(name, slot);
 }
 
@@ -165,7 +213,7 @@ static u64 count_tables(const u64 *table, int level)
 	unsigned int i;
 
 	for (i = 0; level > 1 && i < 512; i++)
-		if (table[i] & EPT_RWX)
+		if ((table[i] & EPT_RWX) && !(table[i] & EPT_LARGE))
 			count += count_tables(plat_virt(&m.hw, table[i] & EPT_ADDRESS), level - 1);
 	return count;
 }
@@ -183,10 +231,20 @@ static void compare_caches(unsigned int name, u64 expected)
 	}
 }
 
+static void compare_lookup(unsigned int name, u64 expected)
+{
+	int level;
+	u64 e = lkx_ept_lookup(&m.vm, gfn_of(name), &level);
+
+	if (e & EPT_LARGE)
+		e += gfn_of(name) % LARGE * 4096;
+	CHECK((e & (EPT_ADDRESS | EPT_RWX)) == expected);
+	CHECK(!expected || level == (model.entry[name].large ? 2 : 1));
+}
+
 void compare_with_model(unsigned int looked_up)
 {
 	unsigned int name;
-	int level;
 
 	for (name = 0; name < NAMES; name++) {
 		const struct model_entry *e = &model.entry[name];
@@ -194,7 +252,7 @@ void compare_with_model(unsigned int looked_up)
 
 		CHECK(machine_walk(name) == expected);
 		if (name == looked_up)
-			CHECK((lkx_ept_lookup(&m.vm, gfn_of(name), &level) & (EPT_ADDRESS | EPT_RWX)) == expected);
+			compare_lookup(name, expected);
 		compare_caches(name, expected);
 	}
 	CHECK(!m.vm.ept.lock.taken && !m.references && !lkx_tlb_owed(&m.vm));

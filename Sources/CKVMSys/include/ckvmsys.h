@@ -28,7 +28,7 @@ bool lkx_sys_read_memory(uint64_t address, void *to, size_t count);
 bool lkx_sys_write_memory(uint64_t address, const void *from, size_t count);
 /* Makes one page present as a load or a store there would; false where that would be a signal. madvise(2), MADV_POPULATE_* of Linux 5.14 */
 bool lkx_sys_populate(uint64_t page, bool write);
-#define LKX_SYS_OWN_PAGES 64
+#define LKX_SYS_OWN_PAGES 512
 /*
  * Which of the `count` pages from `page` on, at most LKX_SYS_OWN_PAGES, are there already, each a private one of this process's that nobody shares.
  * /proc/self/pagemap; none where that can't be read.

@@ -46,8 +46,8 @@ struct plat_ops {
 	void (*page_put)(struct lkx_vm *vm, struct plat_page *page, bool dirtied);
 	u64 (*mmu_begin)(struct lkx_vm *vm);
 	bool (*mmu_retry)(struct lkx_vm *vm, u64 seq, u64 hva, u64 size);
-	/* `near` is all 0 before. NULL: never is anything near. */
-	void (*pages_near)(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
+	/* `near` is all 0 before. NULL: never is anything near, nor large. */
+	int (*pages_near)(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
 	bool (*slots_locked)(struct lkx_vm *vm);
 	void (*kick_guests)(struct lkx_vm *vm);
 	int (*run_poll)(struct lkx_vcpu *v);
@@ -259,7 +259,7 @@ u64 plat_mmu_begin(struct lkx_vm *vm);
 bool plat_mmu_retry(struct lkx_vm *vm, u64 seq, u64 hva, u64 size);
 #define PLAT_NEAR_PRESENT 1ull
 #define PLAT_NEAR_WRITABLE 2ull
-void plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
+int plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
 void plat_kick_guests(struct lkx_vm *vm);
 int plat_run_poll(struct lkx_vcpu *v);
 bool plat_entry_begin(struct lkx_vcpu *v);

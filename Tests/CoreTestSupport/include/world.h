@@ -27,8 +27,11 @@ enum world_page_state {
 
 struct world_page {
 	enum world_page_state state;
-	u64 pfn; /* present ones */
+	u64 pfn;    /* present ones */
+	bool large; /* one entry of the VMM's page tables maps it and all of its 2 MiB */
 };
+
+#define WORLD_LARGE 512 /* pages of a large one */
 
 /* What happens right after the core has taken a reference to a page, or looked at some, before it maps. */
 enum world_race {
@@ -56,6 +59,7 @@ struct world {
 	bool *free;              /* WORLD_FRAMES of them: taken back */
 	u64 frames;
 	u64 sequence, in_progress, start, end;
+	int large_level;         /* of what maps a large page: 2, or 3 as if it were part of 1 GiB */
 	u64 references;          /* of plat_page_get, not put yet */
 
 	enum world_race race;
@@ -95,7 +99,9 @@ int world_set_region(struct world *w, u32 slot, u32 flags, u64 gpa, u64 bytes, u
 
 /* The host makes `count` pages from `first` on so, giving up the frames they had. Where that is WORLD_COW, frames stay. */
 void world_host_set(struct world *w, u64 first, u64 count, enum world_page_state state);
-/* Its two halves, for what lies between. */
+/* 2 MiB, whose first page is `first`, become one large page, `state` as a whole: with frames of its own, one behind the other. */
+void world_host_collapse(struct world *w, u64 first, enum world_page_state state);
+/* world_host_set's two halves, for what lies between. */
 void world_invalidate_begin(struct world *w, u64 first, u64 count);
 void world_invalidate_end(struct world *w);
 
@@ -109,6 +115,7 @@ void world_move(struct world *w, u32 index, u32 cpu);
 
 /* As vm->ept's functions, with the lock. world_zap flushes, and says whether it had to. */
 bool world_map(struct world *w, u64 gfn, u64 pfn, u64 access);
+bool world_map_large(struct world *w, u64 gfn, u64 pfn, int level, u64 access);
 bool world_zap(struct world *w, u64 gfn, u64 npages, bool keep_tables);
 u64 world_lookup(struct world *w, u64 gfn, int *level);
 

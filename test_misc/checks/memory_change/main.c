@@ -7,7 +7,7 @@
 
 int main(int argc, char **argv)
 {
-	const struct test_case *const tables[] = { turn_cases, file_cases, slot_cases, race_cases };
+	const struct test_case *const tables[] = { turn_cases, file_cases, large_cases, slot_cases, race_cases };
 	const char *only = argc > 2 ? argv[2] : NULL;
 	int tried = 0, failed = 0;
 

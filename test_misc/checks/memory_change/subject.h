@@ -48,6 +48,6 @@ struct test_case {
 };
 
 // The cases of each file; the last one has no name.
-extern const struct test_case turn_cases[], file_cases[], slot_cases[], race_cases[];
+extern const struct test_case turn_cases[], file_cases[], large_cases[], slot_cases[], race_cases[];
 
 #endif
