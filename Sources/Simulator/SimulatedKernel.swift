@@ -173,8 +173,8 @@ import Synchronization
         // LiKeX's way: it is for the VM that this file made, or for its first vCPU.
         if let vm = system.ownVM {
             switch ioctl {
-            case .createVcpu, .setUserMemoryRegion, .setTssAddr, .setIdentityMapAddr, .getClock, .setClock, .enableCap,
-                .getDirtyLog, .clearDirtyLog:
+            case .createVcpu, .setUserMemoryRegion, .setUserMemoryRegion2, .setTssAddr, .setIdentityMapAddr, .getClock, .setClock,
+                .enableCap, .getDirtyLog, .clearDirtyLog:
                 return vmIoctl(vm, ioctl, argument)
             default: if let vcpu = vm.vcpus.first { return vcpu.ioctl(ioctl, argument) }
             }
@@ -189,6 +189,7 @@ import Synchronization
             guard let vcpu else { return error }
             return Int(add(.vcpu(vcpu, vm)))
         case .setUserMemoryRegion: return vm.setRegion(argument)
+        case .setUserMemoryRegion2: return vm.setRegion2(argument)
         case .setTssAddr: return vm.setTSSAddress(argument)
         case .setIdentityMapAddr: return vm.setIdentityMapAddress(argument)
         case .getClock: return vm.getClock(argument)

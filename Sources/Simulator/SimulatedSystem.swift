@@ -23,7 +23,7 @@ final class SimulatedSystem: @unchecked Sendable {
 
     static func check(_ number: UInt, _ machine: Machine) -> Int {
         switch Capability.allCases.first(where: { UInt($0.number) == number }) {
-        case .userMemory, .setTssAddr, .extCpuid, .mpState, .syncMmu, .userNmi, .nopIoDelay, .destroyMemoryRegionWorks,
+        case .userMemory, .userMemory2, .preFaultMemory, .setTssAddr, .extCpuid, .mpState, .syncMmu, .userNmi, .nopIoDelay, .destroyMemoryRegionWorks,
             .joinMemoryRegionsWorks, .internalErrorData, .setIdentityMapAddr, .getTscKhz, .readonlyMem,
             .checkExtensionVm, .immediateExit, .enableCapVm, .vcpuEvents, .intrShadow, .exceptionPayload,
             .x86TripleFaultEvent, .debugregs, .xsave, .sregs2, .getMsrFeatures, .setGuestDebug, .x86RobustSinglestep:

@@ -43,6 +43,7 @@ extension SimulatedVCPU {
         case .interrupt: interrupt(argument)
         case .nmi: nmi()
         case .translate: translate(argument)
+        case .preFaultMemory: preFault(argument)
         case .getMpState:
             get(argument, kvm_mp_state()) { $0.mp_state = unsafe core.pointee.mp_state }
         case .setMpState: set(argument, as: kvm_mp_state.self) { unsafe lkx_set_mp_state(core, &$0) }
@@ -94,6 +95,13 @@ extension SimulatedVCPU {
         guard var translation = UserMemory.read(argument, as: kvm_translation.self) else { return Int(-EFAULT) }
         unsafe lkx_translate(core, &translation)
         return UserMemory.write(translation, argument) ? 0 : Int(-EFAULT)
+    }
+
+    /// What is left of the range goes back, whatever came of it.
+    private func preFault(_ argument: UInt) -> Int {
+        guard var range = UserMemory.read(argument, as: kvm_pre_fault_memory.self) else { return Int(-EFAULT) }
+        let result = Int(unsafe lkx_pre_fault(core, &range))
+        return UserMemory.write(range, argument) ? result : Int(-EFAULT)
     }
 
     private func setFrequency(_ argument: UInt) -> Int {

@@ -77,6 +77,15 @@ import Synchronization
         return set(region)
     }
 
+    /// KVM_SET_USER_MEMORY_REGION2: what it has beyond the first counts only with a flag that is refused.
+    func setRegion2(_ argument: UInt) -> Int {
+        guard let region = UserMemory.read(argument, as: kvm_userspace_memory_region2.self) else { return Int(-EFAULT) }
+        return set(
+            kvm_userspace_memory_region(
+                slot: region.slot, flags: region.flags, guest_phys_addr: region.guest_phys_addr,
+                memory_size: region.memory_size, userspace_addr: region.userspace_addr))
+    }
+
     func set(_ region: kvm_userspace_memory_region) -> Int {
         var region = region
         return lock.withLock { _ in

@@ -108,6 +108,11 @@ static bool slots_locked(struct lkx_vm *vm)
 	return true;
 }
 
+static int run_poll(struct lkx_vcpu *v)
+{
+	return world_of(v->hw)->signal ? -EINTR : 0;
+}
+
 static void kick_guests(struct lkx_vm *vm)
 {
 	struct world *w = world_of(vm->hw);
@@ -140,5 +145,6 @@ const struct plat_ops world_platform = {
 	.pages_near = pages_near,
 	.slots_locked = slots_locked,
 	.kick_guests = kick_guests,
+	.run_poll = run_poll,
 	.warn = warn,
 };

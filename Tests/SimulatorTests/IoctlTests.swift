@@ -62,6 +62,28 @@ import Testing
         #expect(device.call(device.vm, .setUserMemoryRegion, 0) == .failure(.badAddress))
     }
 
+    @Test func memoryAheadOfTheGuest() throws {
+        let device = try RawDevice()
+        var region = kvm_userspace_memory_region2()
+        region.memory_size = 0x4000
+        region.userspace_addr = device.allocate(0x4000)
+        region.flags = UInt32(KVM_MEM_GUEST_MEMFD)
+        #expect(device.call(device.vm, .setUserMemoryRegion2, &region) == .failure(.invalidArgument))
+        region.flags = 0
+        region.guest_memfd = 77
+        #expect(device.call(device.system, .setUserMemoryRegion2, &region) == .success(0))
+        var range = kvm_pre_fault_memory()
+        (range.gpa, range.size) = (0x1000, 0x4000)
+        #expect(device.call(device.vcpu, .preFaultMemory, &range) == .success(0))
+        #expect(range.gpa == 0x4000 && range.size == 0x1000)
+        #expect(device.call(device.vcpu, .preFaultMemory, &range) == .failure(.noSuchFile))
+        for capability in [Capability.userMemory2, .preFaultMemory] {
+            #expect(device.call(device.vm, .checkExtension, UInt(capability.number)) == .success(1))
+        }
+        #expect(device.call(device.vm, .setUserMemoryRegion2, 0) == .failure(.badAddress))
+        #expect(device.call(device.vcpu, .preFaultMemory, 0) == .failure(.badAddress))
+    }
+
     @Test func ioctlsOfOtherFilesArentTaken() {
         #expect(device.call(device.vm, .getRegs) == .failure(.notATypewriter))
         #expect(device.call(device.vcpu, .createVcpu, 1) == .failure(.notATypewriter))

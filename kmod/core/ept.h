@@ -6,6 +6,7 @@
 #include "plat.h"
 #include "x86.h"
 
+struct kvm_pre_fault_memory;
 struct lkx_memslot;
 
 #define EPT_LEVELS 4
@@ -125,6 +126,12 @@ u64 lkx_ept_lookup(struct lkx_vm *vm, u64 gfn, int *level);
  *   -ENOMEM     no memory for page tables.
  */
 int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx_memslot *slot);
+
+/*
+ * KVM_PRE_FAULT_MEMORY, pre_fault.c. Maps the range; what is left of it is in *range afterwards. 0 when a part of it is done; -EINVAL for a range or
+ * flags that can't be, -ENOENT without a slot, -EINTR for a signal, or as lkx_tdp_map.
+ */
+int lkx_pre_fault(struct lkx_vcpu *v, struct kvm_pre_fault_memory *range);
 
 /* The host takes [hva_start, hva_end) away or narrows its permissions: no guest maps it when this returns. */
 void lkx_mmu_invalidate(struct lkx_vm *vm, u64 hva_start, u64 hva_end);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* The ioctls of a vCPU: copy once, decode, let the core do it, copy back. */
 #include "cpuid.h"
+#include "ept.h"
 #include "events.h"
 #include "files.h"
 #include "fpu.h"
@@ -210,6 +211,18 @@ static long translate(struct linux_vcpu *lv, void __user *user)
 	return copy_to_user(user, &t, sizeof(t)) ? -EFAULT : 0;
 }
 
+/* What is left of the range goes back, whatever came of it. */
+static long pre_fault(struct linux_vcpu *lv, void __user *user)
+{
+	struct kvm_pre_fault_memory range;
+	long r;
+
+	if (copy_from_user(&range, user, sizeof(range)))
+		return -EFAULT;
+	r = lkx_pre_fault(&lv->core, &range);
+	return copy_to_user(user, &range, sizeof(range)) ? -EFAULT : r;
+}
+
 static void get_mp_state_of(struct lkx_vcpu *v, struct kvm_mp_state *s)
 {
 	s->mp_state = v->mp_state;
@@ -257,6 +270,8 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 		return 0;
 	case KVM_TRANSLATE:
 		return translate(lv, user);
+	case KVM_PRE_FAULT_MEMORY:
+		return pre_fault(lv, user);
 	case KVM_GET_MP_STATE:
 		return GET(struct kvm_mp_state, get_mp_state_of);
 	case KVM_SET_MP_STATE:

@@ -67,13 +67,19 @@ int lkx_vm_set_region(struct linux_vm *vm, const struct kvm_userspace_memory_reg
 	return r;
 }
 
-static long set_memory_region(struct linux_vm *vm, void __user *user)
+/* The first struct is how the second begins; what else that has counts only with a flag that is refused. */
+static long set_memory_region(struct linux_vm *vm, void __user *user, size_t size)
 {
-	struct kvm_userspace_memory_region region;
+	union {
+		struct kvm_userspace_memory_region region;
+		struct kvm_userspace_memory_region2 region2;
+	} u;
 
-	if (copy_from_user(&region, user, sizeof(region)))
+	static_assert(offsetof(struct kvm_userspace_memory_region, userspace_addr) ==
+		      offsetof(struct kvm_userspace_memory_region2, userspace_addr));
+	if (copy_from_user(&u, user, size))
 		return -EFAULT;
-	return lkx_vm_set_region(vm, &region);
+	return lkx_vm_set_region(vm, &u.region);
 }
 
 /* The bitmap's address, as a program of 32 or of 64 bits writes it. */
@@ -190,6 +196,7 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	switch (cmd) {
 	case KVM_CREATE_VCPU:
 	case KVM_SET_USER_MEMORY_REGION:
+	case KVM_SET_USER_MEMORY_REGION2:
 	case KVM_SET_TSS_ADDR:
 	case KVM_SET_IDENTITY_MAP_ADDR:
 	case KVM_IOEVENTFD:
@@ -214,7 +221,9 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 	case KVM_CREATE_VCPU:
 		return lkx_vcpu_create(vm, arg);
 	case KVM_SET_USER_MEMORY_REGION:
-		return set_memory_region(vm, user);
+		return set_memory_region(vm, user, sizeof(struct kvm_userspace_memory_region));
+	case KVM_SET_USER_MEMORY_REGION2:
+		return set_memory_region(vm, user, sizeof(struct kvm_userspace_memory_region2));
 	case KVM_SET_TSS_ADDR:
 		return set_tss_addr(vm, arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:

@@ -67,6 +67,7 @@ struct world {
 	bool near;               /* the VMM's page tables can be looked at: else nothing is ever near */
 	enum world_race near_race; /* what happens right after they were, to near_race_page */
 	u64 near_race_page;
+	bool signal;             /* one waits for the VMM */
 	u64 replace_at_kick;     /* VMM page + 1: the host replaces it as the next kick begins */
 
 	struct history history;  /* after world_record */

@@ -23,6 +23,35 @@
 #define LIKEX_MAX_CPUID      256  /* entries KVM_SET_CPUID2 takes */
 #define LIKEX_MAX_MSRS       256  /* entries KVM_GET_MSRS and KVM_SET_MSRS take in one call */
 
+/* What newer kernels' <linux/kvm.h> has, by the same numbers: KVM's API documentation, 4.140 and 4.143. */
+#ifndef KVM_CAP_USER_MEMORY2
+#define KVM_CAP_USER_MEMORY2 231
+#define KVM_MEM_GUEST_MEMFD (1UL << 2) /* refused: no private memory is offered, KVM_CAP_GUEST_MEMFD is 0 */
+struct kvm_userspace_memory_region2 {
+	__u32 slot;
+	__u32 flags;
+	__u64 guest_phys_addr;
+	__u64 memory_size;
+	__u64 userspace_addr;
+	__u64 guest_memfd_offset;
+	__u32 guest_memfd;
+	__u32 pad1;
+	__u64 pad2[14];
+};
+#define KVM_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
+#endif
+
+#ifndef KVM_CAP_PRE_FAULT_MEMORY
+#define KVM_CAP_PRE_FAULT_MEMORY 236
+struct kvm_pre_fault_memory {
+	__u64 gpa;
+	__u64 size;
+	__u64 flags;
+	__u64 padding[5];
+};
+#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
+#endif
+
 /*
  * LIKEX_CREATE, a system ioctl: a VM, its memory slots, one vCPU and its registers at once. All or nothing: when it fails, there is no new file
  * and nothing is left. Each part does what KVM's own ioctl for it does, in the order KVM_CREATE_VM, KVM_SET_USER_MEMORY_REGION for

@@ -2,6 +2,8 @@
 // Wrong memory slots and wrong calls on the VM.
 #include "rows.h"
 
+#include "../../../kmod/include/uapi/likex.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,6 +14,53 @@ static long slots(struct setup *s) { return ioctl(s->vm, KVM_CHECK_EXTENSION, KV
 ROW(region_null) { return ioctl(s->vm, KVM_SET_USER_MEMORY_REGION, 0); }
 ROW(region_kernel_address) { return ioctl(s->vm, KVM_SET_USER_MEMORY_REGION, KERNEL_ADDRESS); }
 ROW(region_cut_off) { return ioctl(s->vm, KVM_SET_USER_MEMORY_REGION, before_closed_page(16)); }
+ROW(region2_null) { return ioctl(s->vm, KVM_SET_USER_MEMORY_REGION2, 0); }
+ROW(region2_cut_off) { return ioctl(s->vm, KVM_SET_USER_MEMORY_REGION2, before_closed_page(32)); }
+static long set_region2(struct setup *s, uint32_t flags, uint64_t size)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = 1, .flags = flags, .guest_phys_addr = 0x100000, .memory_size = size, .userspace_addr = HERE,
+		// They count with KVM_MEM_GUEST_MEMFD only.
+		.guest_memfd_offset = 123, .guest_memfd = 456,
+	};
+
+	return ioctl(s->vm, KVM_SET_USER_MEMORY_REGION2, &region);
+}
+ROW(region2_good) { return set_region2(s, 0, 0x1000); }
+ROW(region2_read_only) { return set_region2(s, KVM_MEM_READONLY, 0x1000); }
+ROW(region2_size_not_pages) { return set_region2(s, 0, 0x1001); }
+ROW(region2_guest_memfd) { return set_region2(s, KVM_MEM_GUEST_MEMFD, 0x1000); }
+ROW(region2_flag_unknown) { return set_region2(s, 0x80000000, 0x1000); }
+ROW(region2_delete_of_none) { return set_region2(s, 0, 0); }
+ROW(region2_on_vcpu) { return ioctl(s->vcpu, KVM_SET_USER_MEMORY_REGION2, before_closed_page(160)); }
+
+static long pre_fault(struct setup *s, uint64_t gpa, uint64_t size, uint64_t flags)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = size, .flags = flags };
+	long r = ioctl(s->vcpu, KVM_PRE_FAULT_MEMORY, &range);
+
+	// What is left of it is told.
+	return r ? r : (long)range.size;
+}
+ROW(pre_fault_null) { return ioctl(s->vcpu, KVM_PRE_FAULT_MEMORY, 0); }
+ROW(pre_fault_cut_off) { return ioctl(s->vcpu, KVM_PRE_FAULT_MEMORY, before_closed_page(32)); }
+ROW(pre_fault_answer_read_only) { return ioctl(s->vcpu, KVM_PRE_FAULT_MEMORY, readonly_page()); }
+ROW(pre_fault_all) { return pre_fault(s, 0, MEMORY_SIZE, 0); }
+ROW(pre_fault_twice) { return pre_fault(s, 0x1000, 0x3000, 0) ?: pre_fault(s, 0, 0x5000, 0); }
+ROW(pre_fault_beyond) { return pre_fault(s, MEMORY_SIZE - 0x1000, 0x3000, 0); }
+ROW(pre_fault_nowhere) { return pre_fault(s, 0x100000, 0x1000, 0); }
+ROW(pre_fault_unmapped)
+{
+	munmap(s->memory, MEMORY_SIZE);
+	return pre_fault(s, 0, 0x1000, 0);
+}
+ROW(pre_fault_nothing) { return pre_fault(s, 0, 0, 0); }
+ROW(pre_fault_misaligned) { return pre_fault(s, 0x800, 0x1000, 0); }
+ROW(pre_fault_size_not_pages) { return pre_fault(s, 0, 0x1001, 0); }
+ROW(pre_fault_wraps) { return pre_fault(s, 0xfffffffffffff000, 0x2000, 0); }
+ROW(pre_fault_flag) { return pre_fault(s, 0, 0x1000, 1); }
+ROW(pre_fault_on_vm) { return ioctl(s->vm, KVM_PRE_FAULT_MEMORY, before_closed_page(64)); }
+
 ROW(region_size_not_pages) { return set_region(s, 1, 0, 0x100000, 0x1001, HERE); }
 ROW(region_size_half_a_page) { return set_region(s, 1, 0, 0x100000, 0x800, HERE); }
 ROW(region_base_misaligned) { return set_region(s, 1, 0, 0x100800, 0x1000, HERE); }
