@@ -62,6 +62,20 @@ import Testing
         #expect(world.lookup(1 << 18 + 37).isPresent == (level == 1))
     }
 
+    @Test func whatIsLoggedIsSmall() {
+        let world = world(flags: 1)  // KVM_MEM_LOG_DIRTY_PAGES
+        for write in [false, true] {
+            world.access(0, 549, write: write)
+            #expect(world.lookup(549).level == 1 && world.lookup(549).access == (write ? 7 : 5))
+        }
+        #expect(world.set(0, gfn: 512, pages: 1024, page: 0) == 0)
+        world.access(0, 549)
+        #expect(world.lookup(549).level == 2)
+        #expect(world.set(0, flags: 1, gfn: 512, pages: 1024, page: 0) == 0)
+        world.access(0, 550)
+        #expect(world.lookup(550).level == 1 && !world.lookup(549).isPresent && world.w.pointee.stale == 0)
+    }
+
     @Test func onlyWhereTheProcessorHasThem() {
         let world = world()
         world.w.pointee.caps.ept_level = 1

@@ -48,6 +48,9 @@ static void set_slot(struct input *in, unsigned int choices)
 		if (what & 4)
 			r.guest_phys_addr = old->gfn * 4096;
 	}
+	/* The model's log is of a slot's first pages. */
+	if (r.userspace_addr >= HVA + AREAS_FROM * 4096)
+		r.flags &= ~(u32)KVM_MEM_LOG_DIRTY_PAGES;
 	err = lkx_memslot_check(&m.vm, &r);
 	model_set_slot(&r, err ? err : lkx_memslot_apply(&m.vm, &r), lacks);
 }
