@@ -110,7 +110,8 @@ public func fuzzIoctls(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     private func anyIoctl(_ choices: UInt8, _ input: inout Input) {
         let files = descriptor
         let ioctl = ioctls[Int(input.byte()) % ioctls.count]
-        if ioctl == .setUserMemoryRegion || ioctl == .run || ioctl == .createVm || ioctl == .createVcpu { return }
+        let elsewhere: [Ioctl] = [.setUserMemoryRegion, .setUserMemoryRegion2, .run, .createVm, .createVcpu]
+        if elsewhere.contains(ioctl) { return }
         let base = unsafe UInt(bitPattern: arguments.baseAddress)
         let argument: UInt =
             switch choices >> 2 {
