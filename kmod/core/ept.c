@@ -37,16 +37,23 @@ int lkx_ept_init(struct lkx_vm *vm, bool access_dirty)
 	return 0;
 }
 
-/* Frees a table and all below it. Calls itself at most EPT_LEVELS deep. */
+/* The tables of a small VM are nearly empty, and most of what its end costs is to look through them. */
+#define AT_A_GLANCE 8
+static bool all_empty(const u64 *entry)
+{
+	return !(entry[0] | entry[1] | entry[2] | entry[3] | entry[4] | entry[5] | entry[6] | entry[7]);
+}
+
+/* Frees a table and all below it, which no processor walks any more. Calls itself at most EPT_LEVELS deep. */
 static void free_table(struct lkx_hw *hw, u64 *table, int level)
 {
 	unsigned int i;
 
 	for (i = 0; level > 1 && i < EPT_ENTRIES; i++) {
-		u64 e = plat_load64(&table[i]);
-
-		if (ept_present(e) && !ept_leaf(e, level))
-			free_table(hw, ept_table_of(hw, e), level - 1);
+		if (i % AT_A_GLANCE == 0 && all_empty(&table[i]))
+			i += AT_A_GLANCE - 1;
+		else if (ept_present(table[i]) && !ept_leaf(table[i], level))
+			free_table(hw, ept_table_of(hw, table[i]), level - 1);
 	}
 	plat_page_free(hw, table);
 }

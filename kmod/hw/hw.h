@@ -60,13 +60,17 @@ static inline u64 hw_vmread(struct lkx_hw *hw, u32 field)
 	return value;
 }
 
+/* linux/vmx_failed.c */
+void lkx_vmwrite_failed(u32 field, u64 value);
+void lkx_invalidation_failed(const char *instruction, u64 type, u64 what);
+
 static inline void hw_vmwrite(struct lkx_hw *hw, u32 field, u64 value)
 {
 	asm goto("1: vmwrite %[value], %[field]\n\tjna %l[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
 		 : : [value] "r"(value), [field] "r"((u64)field) : "cc" : failed);
 	return;
 failed:
-	WARN_ONCE(1, "likex: VMWRITE of %#llx to field %#x failed\n", value, field);
+	lkx_vmwrite_failed(field, value);
 }
 
 struct hw_inv_descriptor {
@@ -81,7 +85,8 @@ static inline void hw_invept(struct lkx_hw *hw, u64 type, u64 eptp)
 
 	asm volatile("1: invept %[d], %[type]\n\tsetna %[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
 		     : [failed] "+qm"(failed) : [d] "m"(d), [type] "r"(type) : "cc", "memory");
-	WARN_ONCE(failed, "likex: INVEPT type %llu of %#llx failed\n", type, eptp);
+	if (unlikely(failed))
+		lkx_invalidation_failed("INVEPT", type, eptp);
 }
 
 static inline void hw_invvpid(struct lkx_hw *hw, u64 type, u16 vpid, u64 gla)
@@ -91,7 +96,8 @@ static inline void hw_invvpid(struct lkx_hw *hw, u64 type, u16 vpid, u64 gla)
 
 	asm volatile("1: invvpid %[d], %[type]\n\tsetna %[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
 		     : [failed] "+qm"(failed) : [d] "m"(d), [type] "r"(type) : "cc", "memory");
-	WARN_ONCE(failed, "likex: INVVPID type %llu of %#x failed\n", type, vpid);
+	if (unlikely(failed))
+		lkx_invalidation_failed("INVVPID", type, vpid);
 }
 
 struct lkx_regs;
