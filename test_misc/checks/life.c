@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 // The life of a VM, step by step, in ticks: alone, beside idle VMs, and made by one call where the device has that. Fails when it takes more
 // than it may, grows with their number, or the one call is not the cheaper way.
+// With -t one life runs between two `xchg %bx, %bx`, for test_misc/bench/profile.
 // Meant for the lab, where a tick is an instruction and a wait for a grace period is some 500,000 of them.
 #include "machine.h"
 
@@ -162,18 +163,40 @@ static int judge_at_once(struct machine *other, struct life by_steps)
 	return 1;
 }
 
+static struct machine idle[MAX_IDLE];
+
+// The last of some, so that caches are filled.
+static void trace_one(int beside)
+{
+	uint64_t at[STEPS + 1];
+	struct machine m;
+
+	for (int i = 0; i < beside; i++)
+		begin(&idle[i], at);
+	for (int round = 0; round < ROUNDS; round++) {
+		if (round == ROUNDS - 1)
+			__asm__ volatile("xchgw %%bx, %%bx" ::: "memory");
+		begin(&m, at);
+		end(&m, at);
+	}
+	__asm__ volatile("xchgw %%bx, %%bx" ::: "memory");
+}
+
 int main(int argc, char **argv)
 {
-	static struct machine idle[MAX_IDLE];
 	static const int counts[] = { 0, 1, 100, MAX_IDLE };
 	struct rlimit files = { MAX_IDLE * FILES_PER_VM + 64, MAX_IDLE * FILES_PER_VM + 64 };
 	uint64_t at[STEPS + 1], of_one = 0;
 	int made = 0, failed = 0, most = MAX_IDLE;
+	bool traced = argc > 1 && !strcmp(argv[1], "-t");
 
+	argc -= traced;
+	argv += traced;
 	if (argc == 3)
 		most = atoi(argv[2]);
 	if (argc < 2 || argc > 3 || argv[1][0] == '-' || most < 1 || most > MAX_IDLE) {
-		fprintf(stderr, "usage: life DEVICE [IDLE]\n  IDLE: beside at most so many other VMs, 1 to %d.\n", MAX_IDLE);
+		fprintf(stderr, "usage: life [-t] DEVICE [IDLE]\n  IDLE: beside at most so many other VMs, 1 to %d. -t: one life beside them, traced.\n",
+			MAX_IDLE);
 		return 2;
 	}
 	device = argv[1];
@@ -183,6 +206,10 @@ int main(int argc, char **argv)
 	if (memory == MAP_FAILED)
 		die_errno("mmap of %d bytes of guest memory", MEMORY);
 	memset(memory, 0xf4, MEMORY); // HLT
+	if (traced) {
+		trace_one(most);
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts) && counts[i] <= most; i++) {
 		struct life life;
 

@@ -21,7 +21,8 @@ from .common import CACHE, LAB, Problem, locked, progress, run, usage_problem
 SERIES = ("6.1", "6.12")
 
 # Paths inside the image package, below lib/modules/RELEASE, that go into the machine.
-WANTED_MODULES = ("kernel/arch/x86/kvm", "kernel/virt/lib", "kernel/arch/x86/kernel")
+# brd: a disk in memory, which memory_stress swaps to.
+WANTED_MODULES = ("kernel/arch/x86/kvm", "kernel/virt/lib", "kernel/arch/x86/kernel", "kernel/drivers/block/brd.ko*")
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,10 @@ def _unpack_image(package: Path, release: str, folder: Path) -> None:
         flat_kernel.flatten(root / "boot" / f"vmlinuz-{release}", folder / "kernel")
         modules = next(path for path in (root / "lib/modules", root / "usr/lib/modules") if path.exists()) / release
         target = folder / "modules"
-        for name in WANTED_MODULES:
-            shutil.copytree(modules / name, target / name)
+        for found in (path for wanted in WANTED_MODULES for path in modules.glob(wanted)):
+            copy = target / found.relative_to(modules)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(found, copy) if found.is_dir() else shutil.copy(found, copy)
         for path in modules.glob("modules.*"):
             shutil.copy(path, target)
     for packed in target.rglob("*.ko.xz"):

@@ -6,6 +6,10 @@ set -e
 
 modprobe likex
 memory_change /dev/rust_kvm
+# Everything at once, with swap and huge pages. Ten million accesses, by hand: test_misc/checks/memory_stress/lab.sh.
+echo always > /sys/kernel/mm/transparent_hugepage/enabled
+modprobe brd rd_nr=1 rd_size=16384
+memory_stress /dev/rust_kvm 100000 /dev/ram0
 life /dev/rust_kvm
 # With stock KVM's module there, too: the kernel's one slot for leaving VMX in an emergency is then given back with the last VM (6.12).
 modprobe kvm-intel
