@@ -7,6 +7,10 @@ public enum Exit: Equatable, Sendable {
     case io(PortIO)
     /// A load or store where there is no memory. KVM_EXIT_MMIO
     case mmio(MMIO)
+    /// A read of an MSR that the device left to user space. KVM_EXIT_X86_RDMSR
+    case readMSR(MSRAccess)
+    /// KVM_EXIT_X86_WRMSR
+    case writeMSR(MSRAccess)
     case hlt
     case irqWindowOpen
     case shutdown
@@ -29,6 +33,8 @@ public enum Exit: Equatable, Sendable {
         switch self {
         case .io: KVMExit.io.name
         case .mmio: KVMExit.mmio.name
+        case .readMSR: KVMExit.x86Rdmsr.name
+        case .writeMSR: KVMExit.x86Wrmsr.name
         case .hlt: KVMExit.hlt.name
         case .irqWindowOpen: KVMExit.irqWindowOpen.name
         case .shutdown: KVMExit.shutdown.name
@@ -74,5 +80,30 @@ public struct MMIO: Equatable, Sendable {
         self.address = address
         self.count = count
         self.stored = stored
+    }
+}
+
+/// What a guest did to a model-specific register, and why that is user space's to answer.
+public struct MSRAccess: Equatable, Sendable {
+    /// KVM_MSR_EXIT_REASON_*
+    public enum Reason: Equatable, Sendable {
+        /// The device doesn't know that MSR.
+        case unknown
+        /// The MSR is there, but not so: a value it doesn't take, or not for this guest.
+        case invalid
+        /// The VM's filter denies it.
+        case filter
+        case other(UInt32)
+    }
+
+    public let index: UInt32
+    public let reason: Reason
+    /// What is written; nil for a read.
+    public let written: UInt64?
+
+    public init(index: UInt32, reason: Reason, written: UInt64?) {
+        self.index = index
+        self.reason = reason
+        self.written = written
     }
 }

@@ -55,6 +55,8 @@ public struct RunPage: ~Copyable {
             return .mmio(
                 MMIO(
                     address: GuestAddress(mmio.phys_addr), count: count, stored: mmio.is_write != 0 ? data : nil))
+        case .x86Rdmsr: return .readMSR(msr(isWrite: false))
+        case .x86Wrmsr: return .writeMSR(msr(isWrite: true))
         case .hlt: return .hlt
         case .irqWindowOpen: return .irqWindowOpen
         case .shutdown: return .shutdown
@@ -100,6 +102,27 @@ public struct RunPage: ~Copyable {
             for (index, byte) in bytes.enumerated() { unsafe destination[index] = byte }
         }
     }
+
+    private func msr(isWrite: Bool) -> MSRAccess {
+        let msr = unsafe run.pointee.msr
+        let reason: MSRAccess.Reason =
+            switch Int(msr.reason) {
+            case Int(KVM_MSR_EXIT_REASON_UNKNOWN): .unknown
+            case Int(KVM_MSR_EXIT_REASON_INVAL): .invalid
+            case Int(KVM_MSR_EXIT_REASON_FILTER): .filter
+            default: .other(msr.reason)
+            }
+        return MSRAccess(index: msr.index, reason: reason, written: isWrite ? msr.data : nil)
+    }
+
+    /// Lets a guest's access to an MSR succeed; a read gives it `value`.
+    public func answerMSR(_ value: UInt64 = 0) {
+        unsafe run.pointee.msr.error = 0
+        unsafe run.pointee.msr.data = value
+    }
+
+    /// Gives a guest #GP for its access to an MSR.
+    public func refuseMSR() { unsafe run.pointee.msr.error = 1 }
 
     /// Where the bytes of port I/O are, checked to be in the mapping.
     @unsafe private func data(_ io: PortIO) throws(KVMError) -> UnsafeMutableRawPointer {

@@ -9,7 +9,8 @@ public struct StateLayout: Sendable {
     let hasXCRs: Bool
     /// KVM_CAP_SREGS2: the PDPTEs of PAE paging as the processor has loaded them.
     let hasSpecialRegisters2: Bool
-    /// Capabilities to turn on in both VMs, so that an exception that waits is not taken for one in delivery, and a triple fault is not lost.
+    /// Capabilities to turn on in both VMs, so that an exception that waits is not taken for one in delivery, a triple fault is not lost, and
+    /// instructions that the device can't emulate come to user space from both.
     let enabled: [Capability]
 
     /// Without these a vCPU can't be saved whole.
@@ -26,7 +27,8 @@ public struct StateLayout: Sendable {
         hasXCRs = try system.check(.xcrs) != 0
         hasSpecialRegisters2 = try system.check(.sregs2) != 0
         var enabled: [Capability] = []
-        for capability in [Capability.exceptionPayload, .x86TripleFaultEvent] where try system.check(capability) != 0 {
+        for capability in [Capability.exceptionPayload, .x86TripleFaultEvent, .exitOnEmulationFailure]
+        where try system.check(capability) != 0 {
             enabled.append(capability)
         }
         self.enabled = enabled

@@ -17,11 +17,11 @@ extension VirtualMachine {
         try file.call(.setClock, &clock)
     }
 
-    /// Turns on a capability with its first argument 1. KVM_ENABLE_CAP
-    public func enable(_ capability: Capability) throws(KVMError) {
+    /// Turns on a capability with its first argument. KVM_ENABLE_CAP
+    public func enable(_ capability: Capability, _ argument: UInt64 = 1) throws(KVMError) {
         var request = kvm_enable_cap()
         request.cap = capability.number
-        request.args.0 = 1
+        request.args.0 = argument
         try file.call(.enableCap, &request)
     }
 

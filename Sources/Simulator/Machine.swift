@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CKVMABI
 import CLikexCore
 import CLikexHW
 import Synchronization
@@ -72,10 +73,12 @@ import X86
         if unsafe lkx_vmx_caps_read(hw, caps, &missing) != 0 {
             throw MissingFeature(name: unsafe missing.map { unsafe String(cString: $0) } ?? "VMX")
         }
+        // PAUSE, which never exits. Halting and waiting, the interpreter would not tell from running.
+        unsafe caps.pointee.disable_exits = UInt32(KVM_X86_DISABLE_EXITS_PAUSE)
         unsafe bitmap = plat_page_alloc(hw)
         unsafe region = plat_page_alloc(hw)
         guard let bitmap = unsafe bitmap, let region = unsafe region else { throw MissingFeature(name: "memory") }
-        unsafe lkx_msr_bitmap_init(bitmap.assumingMemoryBound(to: UInt8.self))
+        unsafe lkx_msr_bitmap_init(bitmap.assumingMemoryBound(to: UInt8.self), nil)
         unsafe caps.pointee.msr_bitmap_pa = plat_phys(hw, bitmap)
         unsafe region.storeBytes(of: caps.pointee.revision, as: UInt32.self)
     }

@@ -174,7 +174,7 @@ import Synchronization
         if let vm = system.ownVM {
             switch ioctl {
             case .createVcpu, .setUserMemoryRegion, .setUserMemoryRegion2, .setTssAddr, .setIdentityMapAddr, .getClock, .setClock,
-                .enableCap, .getDirtyLog, .clearDirtyLog:
+                .enableCap, .getDirtyLog, .clearDirtyLog, .x86SetMsrFilter:
                 return vmIoctl(vm, ioctl, argument)
             default: if let vcpu = vm.vcpus.first { return vcpu.ioctl(ioctl, argument) }
             }
@@ -197,6 +197,7 @@ import Synchronization
         case .enableCap: return vm.enableCapability(argument)
         case .getDirtyLog: return vm.getDirtyLog(argument)
         case .clearDirtyLog: return vm.clearDirtyLog(argument)
+        case .x86SetMsrFilter: return vm.setMSRFilter(argument)
         case .checkExtension: return SimulatedSystem.check(argument, machine)
         default: return Int(-ENOTTY)
         }

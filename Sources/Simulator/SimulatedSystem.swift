@@ -26,7 +26,8 @@ final class SimulatedSystem: @unchecked Sendable {
         case .userMemory, .userMemory2, .preFaultMemory, .setTssAddr, .extCpuid, .mpState, .syncMmu, .userNmi, .nopIoDelay, .destroyMemoryRegionWorks,
             .joinMemoryRegionsWorks, .internalErrorData, .setIdentityMapAddr, .getTscKhz, .readonlyMem,
             .checkExtensionVm, .immediateExit, .enableCapVm, .vcpuEvents, .intrShadow, .exceptionPayload,
-            .x86TripleFaultEvent, .debugregs, .xsave, .sregs2, .getMsrFeatures, .setGuestDebug, .x86RobustSinglestep:
+            .x86TripleFaultEvent, .debugregs, .xsave, .sregs2, .getMsrFeatures, .setGuestDebug, .x86RobustSinglestep,
+            .x86UserSpaceMsr, .x86MsrFilter, .exitOnEmulationFailure:
             1
         case .setGuestDebug2:
             Int(
@@ -36,6 +37,7 @@ final class SimulatedSystem: @unchecked Sendable {
         case .manualDirtyLogProtect2: Int(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE) | Int(KVM_DIRTY_LOG_INITIALLY_SET)
         // As a processor without XSAVE.
         case .xcrs: 0
+        case .x86DisableExits: Int(unsafe machine.caps.pointee.disable_exits)
         case .xsave2: MemoryLayout<kvm_xsave>.size
         case .adjustClock: Int(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)
         case .tscControl: unsafe machine.caps.pointee.tsc_scaling ? 1 : 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CKVMABI
 import CLikexCore
+import CLikexHW
 import Glibc
 
 /// The VM's clock, and what of it can be turned on.
@@ -27,7 +28,18 @@ extension SimulatedVM {
     /// KVM_ENABLE_CAP
     func enableCapability(_ argument: UInt) -> Int {
         guard var capability = UserMemory.read(argument, as: kvm_enable_cap.self) else { return Int(-EFAULT) }
-        return Int(unsafe lkx_vm_enable_cap(core, &capability))
+        return withSettings { Int(unsafe lkx_vm_enable_cap(core, &capability)) }
+    }
+
+    /// KVM_X86_SET_MSR_FILTER
+    func setMSRFilter(_ argument: UInt) -> Int {
+        guard var arguments = UserMemory.read(argument, as: kvm_msr_filter.self) else { return Int(-EFAULT) }
+        var filter: UnsafeMutablePointer<lkx_msr_filter>?
+        let refused = unsafe lkx_msr_filter_make(machine.hw, &arguments, &filter)
+        if refused != 0 { return Int(refused) }
+        let error = withSettings { unsafe lkx_msr_filter_replace(core, filter) }
+        if error != 0 { unsafe plat_free(machine.hw, filter) }
+        return Int(error)
     }
 
     /// The host's clocks: this system's, and the simulated processor's.

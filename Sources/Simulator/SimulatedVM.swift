@@ -46,6 +46,7 @@ import Synchronization
     private func end() {
         machine.lock.withLock {
             for vcpu in vcpus { vcpu.destroy() }
+            unsafe lkx_msr_filter_destroy(core)
             unsafe lkx_ept_destroy(core)
             unsafe lkx_memslots_destroy(core)
             machine.endUse()

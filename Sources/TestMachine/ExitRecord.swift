@@ -7,6 +7,7 @@ public struct ExitRecord: Equatable, Sendable {
         case none
         case io(PortIO, data: [UInt8])
         case mmio(MMIO, data: [UInt8])
+        case msr(MSRAccess)
         case failEntry(hardwareReason: UInt64)
         case unknown(hardwareReason: UInt64)
         case internalError(suberror: UInt32)
@@ -29,6 +30,7 @@ public struct ExitRecord: Equatable, Sendable {
             switch exit {
             case .io(let io): .io(io, data: data)
             case .mmio(let mmio): .mmio(mmio, data: data)
+            case .readMSR(let access), .writeMSR(let access): .msr(access)
             case .failEntry(let reason, cpu: _): .failEntry(hardwareReason: reason)
             case .unknown(let reason): .unknown(hardwareReason: reason)
             // The data behind it is each device's own.
@@ -53,6 +55,8 @@ extension ExitRecord: CustomStringConvertible {
         case .mmio(let mmio, let data):
             "\(name) \(mmio.stored == nil ? "load" : "store") \(mmio.address) \(mmio.count) "
                 + "byte\(mmio.count == 1 ? "" : "s"): \(hexBytes(data))"
+        case .msr(let access):
+            "\(name) \(hex(access.index))\(access.written.map { ": \(hex($0))" } ?? ""), \(access.reason)"
         case .failEntry(let reason): "\(name) hardware reason \(hex(reason))"
         case .unknown(let reason): "\(name) hardware reason \(hex(reason))"
         case .internalError(let suberror): "\(name) suberror \(suberror)"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 public import KVM
+import KVMABI
 
 /// The test machine: one vCPU, no interrupt chip, the ports of `Ports`.
 public struct Machine: ~Copyable {
@@ -17,6 +18,8 @@ public struct Machine: ~Copyable {
         let slots = try Self.memory(guest, image: image)
         do throws(KVMError) {
             var vm = try system.makeVirtualMachine(personality)
+            // Instructions of programs, too, are finished here where the device can't.
+            if try system.check(.exitOnEmulationFailure) != 0 { try vm.enable(.exitOnEmulationFailure) }
             for slot in slots { try vm.add(slot) }
             let vcpu = try vm.makeVCPU()
             try vcpu.setCPUID(cpuid)

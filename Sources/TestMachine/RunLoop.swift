@@ -102,6 +102,8 @@ struct RunLoop {
                 data = Ports.load(mmio.address.rawValue, count: mmio.count)
                 vcpu.runPage.answer(mmio, data)
             }
+        // The test machine has no MSRs of its own.
+        case .readMSR, .writeMSR: vcpu.runPage.refuseMSR()
         case .hlt:
             // Only an interrupt ends a halt, and only with RFLAGS.IF set.
             if ports.interrupts.isEmpty || !vcpu.runPage.interruptFlag { end = .hlt }
@@ -130,7 +132,7 @@ struct RunLoop {
     /// Port I/O and loads take effect in the next KVM_RUN, which immediate_exit keeps from entering the guest.
     private mutating func finishPending(_ vcpu: borrowing VCPU) throws(KVMError) {
         switch exits.last?.payload {
-        case .io, .mmio: break
+        case .io, .mmio, .msr: break
         default: return
         }
         vcpu.runPage.setImmediateExit(true)

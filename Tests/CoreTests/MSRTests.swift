@@ -138,7 +138,7 @@ import Testing
     /// Four bitmaps of 1 KiB: reads of 0-1fff and c0000000-c0001fff, then writes. SDM vol. 3, 25.6.9.
     @Test func theBitmapLetsOnlyAFewThrough() {
         var page = [UInt8](repeating: 0, count: 4096)
-        lkx_msr_bitmap_init(&page)
+        lkx_msr_bitmap_init(&page, nil)
         var read: Set<UInt32> = []
         var written: Set<UInt32> = []
         for index in 0..<UInt32(0x4000) {

@@ -188,6 +188,11 @@ import Testing
         capability.cap = Capability.exceptionPayload.number
         capability.args.0 = 1
         #expect(device.call(device.vm, .enableCap, &capability) == .success(0))
+        capability.cap = Capability.x86DisableExits.number
+        let offered = UInt64(try device.call(device.system, .checkExtension, UInt(capability.cap)).get())
+        #expect(offered == 4)
+        capability.args.0 = 2
+        #expect(device.call(device.vm, .enableCap, &capability) == .failure(.invalidArgument))
         capability.cap = 9999
         #expect(device.call(device.vm, .enableCap, &capability) == .failure(.invalidArgument))
     }

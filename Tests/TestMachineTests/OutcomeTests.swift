@@ -31,6 +31,15 @@ struct OutcomeTests {
         #expect(outcome.status == 3)
     }
 
+    @Test func accessesToMSRs() {
+        func text(_ exit: Exit) -> String { ExitRecord(exit, data: [], ticks: 0).description }
+        #expect(
+            text(.readMSR(MSRAccess(index: 0xC000_0102, reason: .filter, written: nil))) == "x86_rdmsr 0xc0000102, filter")
+        #expect(
+            text(.writeMSR(MSRAccess(index: 0x277, reason: .invalid, written: 2))) == "x86_wrmsr 0x277: 0x2, invalid")
+        #expect(text(.readMSR(MSRAccess(index: 1, reason: .other(8), written: nil))) == "x86_rdmsr 0x1, other(8)")
+    }
+
     @Test("what is as expected has no failures, what isn't one each")
     func expectation() throws {
         var expectation = Expectation(end: "status")

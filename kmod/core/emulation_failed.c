@@ -3,7 +3,7 @@
 #include "fetch.h"
 #include "mmio.h"
 
-int lkx_emulation_failed(struct lkx_vcpu *v)
+int lkx_emulation_exit(struct lkx_vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	struct lkx_fetched f;
@@ -26,4 +26,14 @@ int lkx_emulation_failed(struct lkx_vcpu *v)
 	run->emulation_failure.ndata = ndata;
 	v->completion = LKX_COMPLETE_NOTHING;
 	return 0;
+}
+
+int lkx_emulation_failed(struct lkx_vcpu *v)
+{
+	/* A guest's program must not end the guest: unless the VMM wants to see it, this is its kernel's. */
+	if (lkx_cpl(v) && !plat_read_once(v->vm->exit_on_emulation_failure)) {
+		lkx_inject_ud(v);
+		return 1;
+	}
+	return lkx_emulation_exit(v);
 }

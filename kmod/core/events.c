@@ -96,6 +96,7 @@ bool lkx_ready_for_interrupt(struct lkx_vcpu *v)
 
 static void enter_with(struct lkx_vcpu *v, u32 info, u32 error)
 {
+	lkx_wake(v);
 	if (info & INTR_INFO_ERROR_CODE)
 		vmcs_write32(v->hw, ENTRY_EXCEPTION_ERROR_CODE, error);
 	vmcs_write32(v->hw, ENTRY_INTERRUPTION_INFO, info | INTR_INFO_VALID);

@@ -15,6 +15,12 @@ static int resume(struct lkx_vcpu *v)
 	return 1;
 }
 
+static int exit_interrupt(struct lkx_vcpu *v)
+{
+	v->stats.irq_exits++; /* the host has taken it */
+	return 1;
+}
+
 static int skip(struct lkx_vcpu *v)
 {
 	lkx_skip_instruction(v);
@@ -36,6 +42,7 @@ static int general_protection(struct lkx_vcpu *v)
 /* Without a local APIC in the kernel, who wakes the guest is in user space. */
 static int exit_hlt(struct lkx_vcpu *v)
 {
+	v->stats.halt_exits++;
 	lkx_skip_instruction(v);
 	v->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
@@ -92,7 +99,7 @@ static int exit_xsetbv(struct lkx_vcpu *v)
 /* Hardware task switches would have to be emulated whole. */
 static int exit_task_switch(struct lkx_vcpu *v)
 {
-	return lkx_emulation_failed(v);
+	return lkx_emulation_exit(v);
 }
 
 static int unexpected(struct lkx_vcpu *v)
@@ -111,7 +118,7 @@ static int unexpected(struct lkx_vcpu *v)
 
 static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_EXCEPTION_NMI] = lkx_exit_exception,
-	[EXIT_EXTERNAL_INTERRUPT] = resume, /* the host has taken it */
+	[EXIT_EXTERNAL_INTERRUPT] = exit_interrupt,
 	[EXIT_TRIPLE_FAULT] = exit_triple_fault,
 	[EXIT_INTERRUPT_WINDOW] = lkx_exit_interrupt_window,
 	[EXIT_NMI_WINDOW] = lkx_exit_nmi_window,
@@ -176,8 +183,12 @@ int lkx_exit_dispatch(struct lkx_vcpu *v)
 	case EXIT_HLT:
 		return exit_hlt(v);
 	case EXIT_EXTERNAL_INTERRUPT:
-		return resume(v);
+		return exit_interrupt(v);
 	}
+	if (reason == EXIT_MSR_READ)
+		return lkx_exit_rdmsr(v);
+	if (reason == EXIT_MSR_WRITE)
+		return lkx_exit_wrmsr(v);
 	/* VM entry loaded guest state and found it wrong: the VMM's doing. SDM vol. 3, 27.8. */
 	if (unlikely(reason & EXIT_REASON_ENTRY_FAILED)) {
 		plat_debug(v->hw, "likex: VM entry failed, reason %#x, qualification %#llx\n", reason,

@@ -28,6 +28,7 @@ int lkx_exit_ept_violation(struct lkx_vcpu *v)
 	struct lkx_memslot slot;
 	int r = 1;
 
+	v->stats.pf_taken++;
 	/* The violation hit an IRET that had unblocked NMIs: it will be executed again. SDM vol. 3, 28.2.3. */
 	if ((q & EPT_VIOLATION_NMI_UNBLOCKING) && !delivering)
 		vmcs_write32(v->hw, GUEST_INTERRUPTIBILITY,

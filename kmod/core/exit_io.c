@@ -27,6 +27,7 @@ int lkx_exit_io(struct lkx_vcpu *v)
 	u8 size;
 	bool in;
 
+	v->stats.io_exits++;
 	if (q & IO_STRING)
 		return lkx_exit_string_io(v);
 

@@ -91,6 +91,7 @@ static void ask_user_space(struct lkx_vcpu *v)
 	struct kvm_run *run = v->run;
 	u64 value = 0;
 
+	v->stats.mmio_exits++;
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = m->gpa[m->active];
 	run->mmio.len = m->len[m->active];

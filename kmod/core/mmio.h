@@ -42,6 +42,8 @@ int lkx_mmio_exit(struct lkx_vcpu *v, u64 gpa, u64 qualification);
 int lkx_mmio_complete(struct lkx_vcpu *v);
 
 /* KVM_EXIT_INTERNAL_ERROR, suberror KVM_INTERNAL_ERROR_EMULATION, with the bytes at RIP where they can be read. Returns 0. */
+int lkx_emulation_exit(struct lkx_vcpu *v);
+/* The same for the guest's kernel; for its programs #UD (1), unless KVM_CAP_EXIT_ON_EMULATION_FAILURE is enabled. */
 int lkx_emulation_failed(struct lkx_vcpu *v);
 
 #endif

@@ -3,6 +3,7 @@
 #include "cpuid.h"
 #include "cr.h"
 #include "exits.h"
+#include "msr_filter.h"
 
 #define APIC_BASE_BSP BIT_ULL(8)
 #define APIC_BASE_X2APIC BIT_ULL(10)
@@ -230,17 +231,18 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 	return true; /* not there, or read-only */
 }
 
-u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index, u32 max)
-{
-	enum { SAVED, HIDDEN };
-	static const struct {
-		u32 index;
-		u8 list;
-	} msrs[] = {
+enum { SAVED, HIDDEN };
+static const struct {
+	u32 index;
+	u8 list;
+} msrs[] = {
 #define LKX_MSR(name, index, keep, list) { index, list },
 #include "tables/msrs.def"
 #undef LKX_MSR
-	};
+};
+
+u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index, u32 max)
+{
 	u32 count = 0, i;
 
 	for (i = 0; i < ARRAY_SIZE(msrs); i++) {
@@ -270,14 +272,15 @@ bool lkx_msr_feature(u32 index, u64 *value)
 }
 
 /* Four bitmaps of 1 KiB: reads of low and high MSRs, writes of low and high MSRs; a clear bit does not exit. */
-static void pass_through(u8 *page, u32 index, bool write)
+static void pass_through(u8 *page, const struct lkx_msr_filter *filter, u32 index, u32 access)
 {
-	u32 offset = (write ? 2048 : 0) + (index >= 0xc0000000 ? 1024 : 0), bit = index & 0x1fff;
+	u32 offset = (access == KVM_MSR_FILTER_WRITE ? 2048 : 0) + (index >= 0xc0000000 ? 1024 : 0), bit = index & 0x1fff;
 
-	page[offset + bit / 8] &= ~(1u << (bit % 8));
+	if (lkx_msr_filter_allows(filter, index, access))
+		page[offset + bit / 8] &= ~(1u << (bit % 8));
 }
 
-void lkx_msr_bitmap_init(u8 *page)
+void lkx_msr_bitmap_init(u8 *page, const struct lkx_msr_filter *filter)
 {
 	/* Fields of the VMCS, and KERNEL_GS_BASE which SWAPGS changes without an exit anyway. */
 	static const u32 direct[] = {
@@ -288,21 +291,89 @@ void lkx_msr_bitmap_init(u8 *page)
 
 	memset(page, 0xff, LKX_PAGE_BYTES);
 	for (i = 0; i < ARRAY_SIZE(direct); i++) {
-		pass_through(page, direct[i], false);
-		pass_through(page, direct[i], true);
+		pass_through(page, filter, direct[i], KVM_MSR_FILTER_READ);
+		pass_through(page, filter, direct[i], KVM_MSR_FILTER_WRITE);
 	}
-	pass_through(page, MSR_INDEX_IA32_TSC, false); /* offset and scaled by the processor, as RDTSC */
+	/* Offset and scaled by the processor, as RDTSC. */
+	pass_through(page, filter, MSR_INDEX_IA32_TSC, KVM_MSR_FILTER_READ);
+}
+
+/* A guest's access that did not succeed: #GP, or user space's to answer where it asked for those. */
+static noinline int refuse(struct lkx_vcpu *v, u32 reason, u64 data)
+{
+	struct kvm_run *run = v->run;
+	u32 index = v->regs.gpr[RCX], i;
+
+	for (i = 0; reason == KVM_MSR_EXIT_REASON_UNKNOWN && i < ARRAY_SIZE(msrs); i++)
+		if (msrs[i].index == index)
+			reason = KVM_MSR_EXIT_REASON_INVAL;
+	plat_debug(v->hw, "likex: MSR %#x %#llx, exit %u: refused, reason %u\n", index, (unsigned long long)data, v->exit.reason,
+		   reason);
+	if (!(plat_read_once(v->vm->user_space_msr) & reason)) {
+		lkx_inject_gp(v);
+		return 1;
+	}
+	run->exit_reason = v->exit.reason == EXIT_MSR_READ ? KVM_EXIT_X86_RDMSR : KVM_EXIT_X86_WRMSR;
+	run->msr.error = 0;
+	memset(run->msr.pad, 0, sizeof(run->msr.pad));
+	run->msr.reason = reason;
+	run->msr.index = index;
+	run->msr.data = data;
+	v->completion = LKX_COMPLETE_MSR;
+	v->completion_rip = lkx_rip(v);
+	return 0;
+}
+
+int lkx_msr_complete(struct lkx_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	if (lkx_rip(v) != v->completion_rip)
+		return 1;
+	if (plat_read_once(run->msr.error)) {
+		lkx_inject_gp(v);
+		return 1;
+	}
+	if (v->exit.reason == EXIT_MSR_READ) {
+		u64 data = plat_read_once(run->msr.data);
+
+		v->regs.gpr[RAX] = (u32)data;
+		v->regs.gpr[RDX] = data >> 32;
+	}
+	lkx_skip_instruction(v);
+	return 1;
+}
+
+/*
+ * An access of a vCPU whose VM has a filter, or had one when the guest was entered. The handler's result, or -1: the access goes on.
+ * KERNEL_GS_BASE is the processor's while the guest runs. It exits only when it is denied: where it no longer is, the guest tries again, and
+ * finds the table of the new filter.
+ */
+static noinline int filtered(struct lkx_vcpu *v, u32 access, u64 data)
+{
+	u32 index = v->regs.gpr[RCX];
+	bool allowed;
+
+	plat_rcu_lock(v->hw);
+	allowed = lkx_msr_filter_allows(plat_rcu_load(v->hw, v->vm->msr_filter), index, access);
+	plat_rcu_unlock(v->hw);
+	if (!allowed)
+		return refuse(v, KVM_MSR_EXIT_REASON_FILTER, data);
+	return index == MSR_INDEX_IA32_KERNEL_GS_BASE ? 1 : -1;
 }
 
 int lkx_exit_rdmsr(struct lkx_vcpu *v)
 {
 	u64 value;
 
-	if (lkx_msr_get(v, (u32)v->regs.gpr[RCX], &value, true)) {
-		plat_debug(v->hw, "likex: rdmsr %#x: #GP\n", (u32)v->regs.gpr[RCX]);
-		lkx_inject_gp(v);
-		return 1;
+	if (unlikely(v->msr_filtered)) {
+		int r = filtered(v, KVM_MSR_FILTER_READ, 0);
+
+		if (r >= 0)
+			return r;
 	}
+	if (lkx_msr_get(v, (u32)v->regs.gpr[RCX], &value, true))
+		return refuse(v, KVM_MSR_EXIT_REASON_UNKNOWN, 0);
 	v->regs.gpr[RAX] = (u32)value;
 	v->regs.gpr[RDX] = value >> 32;
 	lkx_skip_instruction(v);
@@ -313,11 +384,14 @@ int lkx_exit_wrmsr(struct lkx_vcpu *v)
 {
 	u64 value = v->regs.gpr[RDX] << 32 | (u32)v->regs.gpr[RAX];
 
-	if (lkx_msr_set(v, (u32)v->regs.gpr[RCX], value, true)) {
-		plat_debug(v->hw, "likex: wrmsr %#x %#llx: #GP\n", (u32)v->regs.gpr[RCX], (unsigned long long)value);
-		lkx_inject_gp(v);
-		return 1;
+	if (unlikely(v->msr_filtered)) {
+		int r = filtered(v, KVM_MSR_FILTER_WRITE, value);
+
+		if (r >= 0)
+			return r;
 	}
+	if (lkx_msr_set(v, (u32)v->regs.gpr[RCX], value, true))
+		return refuse(v, KVM_MSR_EXIT_REASON_UNKNOWN, value);
 	lkx_skip_instruction(v);
 	return 1;
 }

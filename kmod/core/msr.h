@@ -18,8 +18,14 @@ u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index,
 u32 lkx_msr_feature_list(u32 *index, u32 max);
 bool lkx_msr_feature(u32 index, u64 *value);
 
-/* One page: which accesses reach the processor without an exit. The same for all vCPUs. SDM vol. 3, 25.6.9. */
-void lkx_msr_bitmap_init(u8 *page);
+/*
+ * One page: which accesses reach the processor without an exit. The same for all vCPUs of VMs without a filter (NULL). SDM vol. 3, 25.6.9.
+ */
+struct lkx_msr_filter;
+void lkx_msr_bitmap_init(u8 *page, const struct lkx_msr_filter *filter);
+
+/* User space has answered KVM_EXIT_X86_RDMSR or _WRMSR: 1. */
+int lkx_msr_complete(struct lkx_vcpu *v);
 
 /* Guest TSC now, and making it read `value` now. */
 u64 lkx_tsc_read(struct lkx_vcpu *v);

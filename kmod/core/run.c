@@ -5,6 +5,7 @@
 #include "cr.h"
 #include "debug.h"
 #include "mmio.h"
+#include "msr.h"
 #include "state.h"
 
 /* What user space answered to IN goes to RAX. Apart from its caller: only this needs a buffer, which the compiler guards. */
@@ -41,6 +42,8 @@ static int finish_last_exit(struct lkx_vcpu *v)
 		return lkx_pio_complete_ins(v);
 	case LKX_COMPLETE_MMIO:
 		return lkx_mmio_complete(v);
+	case LKX_COMPLETE_MSR:
+		return lkx_msr_complete(v);
 	}
 	return 1;
 }
@@ -175,6 +178,7 @@ static int lap(struct lkx_vcpu *v)
 		return entry_failed(v);
 	}
 	read_exit(v);
+	v->stats.exits++;
 	/* An entry that failed on guest state leaves the VMCS clear: the next one is a VMLAUNCH again. SDM vol. 3, "VMLAUNCH". */
 	if (likely(!(v->exit.reason & EXIT_REASON_ENTRY_FAILED)))
 		v->launched = true;
@@ -224,6 +228,7 @@ static int run_guest(struct lkx_vcpu *v)
 		}
 		r = plat_run_poll(v);
 		if (r) {
+			v->stats.signal_exits++;
 			run->exit_reason = KVM_EXIT_INTR;
 			return r;
 		}

@@ -36,6 +36,7 @@ void lkx_set_regs(struct lkx_vcpu *v, const struct kvm_regs *r)
 	g[R13] = r->r13;
 	g[R14] = r->r14;
 	g[R15] = r->r15;
+	lkx_wake(v);
 	lkx_set_gpr(v, RSP, r->rsp);
 	lkx_set_rip(v, r->rip);
 	vmcs_writen(v->hw, GUEST_RFLAGS, r->rflags | RFLAGS_FIXED1);
@@ -155,6 +156,7 @@ int lkx_set_sregs2(struct lkx_vcpu *v, const struct kvm_sregs2 *s)
 		return -EINVAL;
 	if (!sregs_valid(v, s) || lkx_msr_set(v, MSR_INDEX_IA32_APIC_BASE, s->apic_base, false))
 		return -EINVAL;
+	lkx_wake(v);
 	vmcs_writen(hw, GUEST_IDTR_BASE, s->idt.base);
 	vmcs_write32(hw, GUEST_IDTR_LIMIT, s->idt.limit);
 	vmcs_writen(hw, GUEST_GDTR_BASE, s->gdt.base);

@@ -115,6 +115,7 @@ int lkx_set_vcpu_events(struct lkx_vcpu *v, const struct kvm_vcpu_events *s)
 	if (s->interrupt.injected)
 		lkx_queue_interrupt(v, s->interrupt.nr);
 
+	lkx_wake(v);
 	set_interruptibility(v, s);
 	e->nmi_injected = s->nmi.injected;
 	if (s->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {

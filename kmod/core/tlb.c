@@ -35,10 +35,23 @@ bool lkx_tlb_owed(struct lkx_vm *vm)
 	return plat_load64(&vm->ept.removals_flushed) != vm->ept.removals;
 }
 
+/* What a flush says besides: a filter of MSRs has been replaced (msr_filter.c). */
+static void follow_msr_bitmap(struct lkx_vcpu *v)
+{
+	u64 filters = plat_load64(&v->vm->msr_bitmap_pa), pa = filters ? filters : v->vm->caps->msr_bitmap_pa;
+
+	if (likely(pa == v->msr_bitmap_pa))
+		return;
+	v->msr_bitmap_pa = pa;
+	v->msr_filtered = filters;
+	vmcs_write64(v->hw, MSR_BITMAP, pa);
+}
+
 void lkx_tlb_catch_up(struct lkx_vcpu *v, u64 generation)
 {
 	struct lkx_vm *vm = v->vm;
 
+	follow_msr_bitmap(v);
 	if (v->tlb_generation == LKX_TLB_STALE && v->vpid)
 		hw_invvpid(v->hw, INVVPID_SINGLE, v->vpid, 0);
 	if (vm->caps->invept_single)

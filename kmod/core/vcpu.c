@@ -38,8 +38,13 @@ static void init_controls(struct lkx_vcpu *v)
 	if (v->vpid)
 		proc2 |= CTRL(PROC2, ENABLE_VPID);
 	v->proc_controls = caps->proc;
+	/* PAUSE never exits. */
+	if (v->vm->disabled_exits & KVM_X86_DISABLE_EXITS_HLT)
+		v->proc_controls &= ~CTRL(PROC, HLT_EXITING);
+	if (v->vm->disabled_exits & KVM_X86_DISABLE_EXITS_MWAIT)
+		v->proc_controls &= ~(CTRL(PROC, MWAIT_EXITING) | CTRL(PROC, MONITOR_EXITING));
 	vmcs_write32(hw, PIN_CONTROLS, pin);
-	vmcs_write32(hw, PROC_CONTROLS, caps->proc);
+	vmcs_write32(hw, PROC_CONTROLS, v->proc_controls);
 	vmcs_write32(hw, PROC2_CONTROLS, proc2);
 	vmcs_write32(hw, EXIT_CONTROLS, caps->exit);
 	vmcs_write32(hw, ENTRY_CONTROLS, caps->entry);
@@ -52,6 +57,8 @@ static void init_controls(struct lkx_vcpu *v)
 	vmcs_write32(hw, EXIT_MSR_LOAD_COUNT, 0);
 	vmcs_write32(hw, ENTRY_MSR_LOAD_COUNT, 0);
 	vmcs_write32(hw, ENTRY_INTERRUPTION_INFO, 0);
+	/* A filter's page comes with the first entry: lkx_tlb_catch_up. */
+	v->msr_bitmap_pa = caps->msr_bitmap_pa;
 	vmcs_write64(hw, MSR_BITMAP, caps->msr_bitmap_pa);
 	vmcs_write64(hw, EPT_POINTER, v->vm->ept.eptp);
 	vmcs_write64(hw, VMCS_LINK_POINTER, ~0ull);
@@ -125,6 +132,7 @@ int lkx_vcpu_init(struct lkx_vcpu *v)
 	init_guest_state(v);
 	lkx_cr_cpuid_changed(v);
 	lkx_tsc_init(v);
+	v->vm->has_vcpus = true;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef LKX_VCPU_H
 #define LKX_VCPU_H
 
+#include "stats.h"
 #include "vm.h"
 #include "x86.h"
 
@@ -58,6 +59,7 @@ enum lkx_completion {
 	LKX_COMPLETE_IN,         /* IN: pio data to RAX, then as SKIP */
 	LKX_COMPLETE_INS,        /* string input: pio data to guest memory */
 	LKX_COMPLETE_MMIO,       /* next fragment, or data to the register */
+	LKX_COMPLETE_MSR,        /* RDMSR, WRMSR: #GP, or data to EDX:EAX, then as SKIP */
 };
 
 /* An access to addresses without a slot, decoded (mmio.c). Split in fragments of at most 8 bytes that do not cross a page. */
@@ -126,6 +128,8 @@ struct lkx_vcpu {
 	 */
 	u64 star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
 	bool cpu_msrs_changed;  /* these, since they were put into the processor */
+	bool msr_filtered;      /* at the last entry the VMCS had the page of a filter */
+	u64 msr_bitmap_pa;      /* as in the VMCS */
 	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
 	u64 tsc_offset, tsc_multiplier;
 	u32 tsc_khz;
@@ -147,6 +151,8 @@ struct lkx_vcpu {
 	bool cpuid_default;             /* not from KVM_SET_CPUID2: user space reads an empty table back */
 	u64 cr4_guest_allowed;  /* bits of CR4 that this CPUID lets the guest set */
 	u64 guest_xcr0_allowed;
+
+	struct lkx_vcpu_stats stats;
 
 	/* The last exit's unfinished part. */
 	enum lkx_completion completion;
@@ -229,6 +235,16 @@ static inline void lkx_tlb_sync(struct lkx_vcpu *v)
 
 	if (unlikely(v->tlb_generation != generation))
 		lkx_tlb_catch_up(v, generation);
+}
+
+/*
+ * A guest that halts by itself (KVM_X86_DISABLE_EXITS_HLT) may be found halted in its VMCS. What it is given then, events or other registers,
+ * finds it awake: few of them may be entered with in that state. SDM vol. 3, 27.3.1.5.
+ */
+static inline void lkx_wake(struct lkx_vcpu *v)
+{
+	if (unlikely(v->vm->disabled_exits & KVM_X86_DISABLE_EXITS_HLT))
+		vmcs_write32(v->hw, GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 }
 
 /* --- vcpu.c --- */

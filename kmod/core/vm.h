@@ -9,6 +9,7 @@
 
 struct lkx_vcpu;
 struct lkx_ioevents;
+struct lkx_msr_filter;
 
 /* [I] immutable after creation  [E] ept.lock  [S] the platform's slots lock  [a] atomic  [r] RCU, written under [S] */
 struct lkx_vm {
@@ -18,18 +19,25 @@ struct lkx_vm {
 	struct lkx_memslots plat_rcu_ptr *slots;       /* [r] published under [E] too */
 	struct lkx_memslot leaving;                    /* [E] slot no longer in `slots` with entries still in the EPT; npages 0: none */
 	struct lkx_ioevents plat_rcu_ptr *ioevents;    /* [r] NULL: none */
+	struct lkx_msr_filter plat_rcu_ptr *msr_filter; /* [r] NULL: none */
+	u8 *msr_bitmap;                                /* [S] the page for VMCSs that goes with it */
+	u64 msr_bitmap_pa;                             /* [a] its address; 0: none, caps->msr_bitmap_pa counts */
+	u32 user_space_msr;                            /* [a] KVM_CAP_X86_USER_SPACE_MSR: KVM_MSR_EXIT_REASON_* */
 	u64 tss_addr;                                  /* [S] KVM_SET_TSS_ADDR; unrestricted guests need no TSS there */
 	u64 identity_map_addr;                         /* [S] */
 	u32 tsc_khz;                                   /* [I] what new vCPUs start with */
 	bool tsc_started;                              /* [S] tsc_offset is the first vCPU's */
 	u64 tsc_offset;                                /* [S] */
 	u64 clock_offset;                              /* [S] KVM_GET_CLOCK's clock less the host's time since boot, in ns */
-	bool exception_payload;                        /* [a] KVM_CAP_EXCEPTION_PAYLOAD is enabled */
-	u8 manual_dirty_log;                           /* [a] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: its KVM_DIRTY_LOG_* bits */
-	bool triple_fault_event;                       /* [a] KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
+	u32 exception_payload;                         /* [a] KVM_CAP_EXCEPTION_PAYLOAD is enabled: 0 or 1 */
+	u32 manual_dirty_log;                          /* [a] KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: its KVM_DIRTY_LOG_* bits */
+	u32 triple_fault_event;                        /* [a] KVM_CAP_X86_TRIPLE_FAULT_EVENT, likewise */
+	u32 exit_on_emulation_failure;                 /* [a] KVM_CAP_EXIT_ON_EMULATION_FAILURE, likewise */
+	u32 disabled_exits;                            /* [S] KVM_X86_DISABLE_EXITS_*; [I] once there is a vCPU */
+	bool has_vcpus;                                /* [S] */
 };
 
-/* KVM_ENABLE_CAP of a VM: 0, or -EINVAL where it can't be enabled or not so. */
+/* KVM_ENABLE_CAP of a VM, with its slots lock held: 0, or -EINVAL where it can't be enabled, not so, or not any more. */
 int lkx_vm_enable_cap(struct lkx_vm *vm, const struct kvm_enable_cap *cap);
 
 /* Is the platform's slots lock held? For assertions. */

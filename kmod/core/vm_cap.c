@@ -1,27 +1,51 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "vm.h"
 
-int lkx_vm_enable_cap(struct lkx_vm *vm, const struct kvm_enable_cap *cap)
+#define MSR_EXIT_REASONS (KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
+
+/* Where the argument is kept, and the bits that it may have; ~0: it only counts whether it is 0. */
+static u32 *setting(struct lkx_vm *vm, const struct kvm_enable_cap *cap, u64 *allowed)
 {
 	u64 manual = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
 
-	if (cap->flags)
-		return -EINVAL;
+	*allowed = ~0ull;
 	switch (cap->cap) {
 	case KVM_CAP_EXCEPTION_PAYLOAD:
-		plat_write_once(vm->exception_payload, !!cap->args[0]);
-		return 0;
+		return &vm->exception_payload;
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
-		plat_write_once(vm->triple_fault_event, !!cap->args[0]);
-		return 0;
+		return &vm->triple_fault_event;
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+		*allowed = 1;
+		return &vm->exit_on_emulation_failure;
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		*allowed = MSR_EXIT_REASONS;
+		return &vm->user_space_msr;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		*allowed = vm->caps->disable_exits;
+		return &vm->disabled_exits;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		/* All pages at first is for those who clear by hand. */
 		if (cap->args[0] & manual)
 			manual |= KVM_DIRTY_LOG_INITIALLY_SET;
-		if (cap->args[0] & ~manual)
-			return -EINVAL;
-		plat_write_once(vm->manual_dirty_log, cap->args[0]);
-		return 0;
+		*allowed = manual;
+		return &vm->manual_dirty_log;
 	}
-	return -EINVAL;
+	return NULL;
+}
+
+int lkx_vm_enable_cap(struct lkx_vm *vm, const struct kvm_enable_cap *cap)
+{
+	u64 value = cap->args[0], allowed;
+	u32 *to = setting(vm, cap, &allowed);
+
+	if (cap->flags || !to || (value & ~allowed))
+		return -EINVAL;
+	if (cap->cap == KVM_CAP_X86_DISABLE_EXITS) {
+		/* Too late once a VMCS was made, even for nothing. What is off stays off. */
+		if (vm->has_vcpus)
+			return -EINVAL;
+		value |= *to;
+	}
+	plat_store32(to, allowed == ~0ull ? !!value : value);
+	return 0;
 }

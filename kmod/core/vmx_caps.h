@@ -28,6 +28,7 @@ struct lkx_vmx_caps {
 	/* chosen by whoever owns the capabilities */
 	u32 preemption_ticks; /* bounds each lap in the guest by the VMX preemption timer; 0: not used */
 	bool large_no_execute; /* large pages are never executable: fetching from one can hang the processor (iTLB multihit) */
+	u32 disable_exits;    /* KVM_CAP_X86_DISABLE_EXITS: what VMs may ask for */
 	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU */
 };
 

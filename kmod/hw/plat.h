@@ -233,10 +233,11 @@ int plat_pages_near(struct lkx_vm *vm, u64 hva, u32 count, u64 *near);
 void plat_kick_guests(struct lkx_vm *vm);
 /* Signals and rescheduling, interrupts on: 0, or -EINTR when user space must be returned to. */
 int lkx_run_poll(void); /* host_work.c */
+int lkx_run_work(struct lkx_vcpu *v);
 static inline int plat_run_poll(struct lkx_vcpu *v)
 {
 	/* Signals are part of this work. */
-	return unlikely(__xfer_to_guest_mode_work_pending()) ? lkx_run_poll() : 0;
+	return unlikely(__xfer_to_guest_mode_work_pending()) ? lkx_run_work(v) : 0;
 }
 /* From here to plat_entry_end: this CPU, interrupts off, the vCPU's VMCS current, guest FPU and MSRs loaded. False: not possible now. */
 bool plat_entry_begin(struct lkx_vcpu *v);

@@ -4,6 +4,7 @@
 #define LKX_LINUX_COMPAT_H
 
 #include <linux/cpuhotplug.h>
+#include <linux/hardirq.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
@@ -42,6 +43,19 @@ static inline void lkx_note_guest_ran(void)
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+/* The kernel's interrupts since the last question may have left secrets in this CPU's L1D; they say so where KVM was configured. */
+static __always_inline bool lkx_interrupts_touched_l1d(void)
+{
+#if IS_ENABLED(CONFIG_KVM_INTEL)
+	bool touched = kvm_get_cpu_l1tf_flush_l1d();
+
+	kvm_clear_cpu_l1tf_flush_l1d();
+	return touched;
+#else
+	return true;
 #endif
 }
 

@@ -56,6 +56,9 @@ long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg);
 long lkx_vcpu_state_ioctl(struct linux_vcpu *lv, unsigned int cmd, void __user *user);
 int lkx_vcpu_mmap(struct linux_vcpu *lv, struct vm_area_struct *vma);
 
+/* stats.c: KVM_GET_STATS_FD of the VM, or of its vCPU unless `lv` is NULL: the fd, or -errno. */
+int lkx_stats_fd(struct linux_vm *vm, struct linux_vcpu *lv);
+
 /* KVM_CHECK_EXTENSION. */
 long lkx_check_extension(unsigned long cap);
 

@@ -141,6 +141,8 @@ void lkx_load_guest_host_state(struct linux_vcpu *lv)
 	if (has_syscall(v) || v->tsc_aux != cpu->host.tsc_aux)
 		load_guest_msrs(lv, &cpu->host);
 	lv->host_switched = true;
+	/* It comes from user space, or from another thread. */
+	lv->l1d_touched = true;
 }
 
 /* Of a thread with an I/O bitmap, which lies behind that limit. For others it is enough to note it, as invalidate_tss_limit does. */

@@ -52,6 +52,7 @@ struct linux_vcpu {
 	struct page *run_page[LIKEX_RUN_PAGES]; /* [I] */
 	/* host state to bring back when the vCPU is put */
 	bool host_switched;             /* the guest's MSRs are in the processor; only while loaded */
+	bool l1d_touched;               /* since the last entry this thread may have worked on more than the vCPU */
 	bool msrs_differ;               /* not the host's are in the processor, but loaded_msrs; only while host_switched */
 	struct host_msrs loaded_msrs;
 	unsigned long host_debugctl;
@@ -75,7 +76,10 @@ static inline struct linux_vcpu *linux_vcpu(struct lkx_vcpu *v)
 }
 
 /* vcpu_run.c */
-void lkx_run_init(void);
+/* 0, or -EINVAL: its parameter is wrong. */
+int lkx_run_init(void);
+/* mitigations=off */
+extern bool lkx_guests_share_predictors;
 
 /* --- mm.c: one mmu_notifier an address space --- */
 

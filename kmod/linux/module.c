@@ -16,11 +16,12 @@ static struct miscdevice device = {
 
 static int __init likex_init(void)
 {
-	int r = lkx_vmx_init();
+	int r = lkx_run_init();
 
+	if (!r)
+		r = lkx_vmx_init();
 	if (r)
 		return r;
-	lkx_run_init();
 	lkx_fpu_switch_init();
 	preempt_notifier_inc(); /* vCPU threads are told when they are switched */
 	r = misc_register(&device);

@@ -128,6 +128,10 @@ long lkx_check_extension(unsigned long cap)
 	case KVM_CAP_INTR_SHADOW:
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+	case KVM_CAP_X86_USER_SPACE_MSR:
+	case KVM_CAP_X86_MSR_FILTER:
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_DEBUGREGS:
 	case KVM_CAP_XSAVE:
 	case KVM_CAP_SREGS2:
@@ -139,6 +143,8 @@ long lkx_check_extension(unsigned long cap)
 		return LKX_GUEST_DEBUG;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		return lkx_caps.disable_exits;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_XSAVE2:

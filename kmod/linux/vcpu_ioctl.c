@@ -280,6 +280,8 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 		return lv->core.tsc_khz;
 	case KVM_SET_TSC_KHZ:
 		return set_tsc_khz(lv, arg);
+	case KVM_GET_STATS_FD:
+		return lkx_stats_fd(linux_vm(lv->core.vm), lv);
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(lv, user);
 	}

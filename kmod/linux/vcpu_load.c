@@ -67,7 +67,8 @@ static noinline void load_elsewhere(struct linux_vcpu *lv)
 		hw_vmptrld(NULL, lv->vmcs_pa);
 		cpu->current_vmcs = lv;
 		/* Another guest's branches must not steer this one's. */
-		indirect_branch_prediction_barrier();
+		if (!lkx_guests_share_predictors)
+			indirect_branch_prediction_barrier();
 	}
 	lv->loaded = true;
 	local_irq_restore(flags);

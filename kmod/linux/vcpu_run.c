@@ -2,9 +2,11 @@
 /* The moments of a run that belong to Linux: the hooks of plat.h between two laps and around VM entry. */
 #include "compat.h"
 #include "likex.h"
+#include "mitigation.h"
 #include "vcpu_load.h"
 #include "vmx_cpu.h"
 #include <linux/context_tracking.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/vtime.h>
@@ -13,19 +15,63 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 
+/*
+ * What this module does by itself, the L1D flush and the IBPB between two guests, goes by this parameter. The rest (VERW, return stack,
+ * IBRS, branch history, IBPB before user space) is the kernel's alternatives in vmenter.S and compat.h: the host's command line decides.
+ *
+ * Stale data of MMIO (X86_BUG_MMIO_STALE_DATA) needs a VERW of its own, on hosts that need none for MDS, only for guests that reach the host's
+ * MMIO. None does: memory without a struct page backs no slot (mm.c).
+ */
+static char *mitigations = "auto";
+module_param(mitigations, charp, 0444);
+MODULE_PARM_DESC(mitigations,
+		 "against guests that read the host's caches and steer its branches: auto (default), as the host protects itself; full, at every VM entry; off");
+
 /* Set once, by lkx_run_init. */
-static bool flush_l1d;
+static enum lkx_l1d_flush l1d_flush;
+bool lkx_guests_share_predictors;
 DEFINE_STATIC_KEY_FALSE(lkx_entry_guarded);
 
-void lkx_run_init(void)
+/* What the host asks for: l1tf= of its command line, or its default. */
+static enum lkx_l1d_flush host_l1d_flush(void)
 {
-	flush_l1d = boot_cpu_has_bug(X86_BUG_L1TF) && boot_cpu_has(X86_FEATURE_FLUSH_L1D) &&
-		    l1tf_mitigation != L1TF_MITIGATION_OFF;
+	u64 capabilities = 0;
+
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES))
+		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, capabilities);
+	/* A hypervisor below this kernel says that it does it. */
+	if (l1tf_mitigation == L1TF_MITIGATION_OFF || (capabilities & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH))
+		return LKX_L1D_NEVER;
+	if (l1tf_mitigation == L1TF_MITIGATION_FULL || l1tf_mitigation == L1TF_MITIGATION_FULL_FORCE)
+		return LKX_L1D_ALWAYS;
+	return LKX_L1D_CONDITIONAL;
+}
+
+int lkx_run_init(void)
+{
+	enum lkx_mitigations m = lkx_mitigations_parse(mitigations);
+	bool l1tf = boot_cpu_has_bug(X86_BUG_L1TF), can = boot_cpu_has(X86_FEATURE_FLUSH_L1D);
+
+	if (m == LKX_MITIGATIONS_UNKNOWN) {
+		pr_err("mitigations=%s: auto, full or off\n", mitigations);
+		return -EINVAL;
+	}
+	l1d_flush = lkx_l1d_flush_choose(m, l1tf, can, host_l1d_flush());
+	lkx_guests_share_predictors = m == LKX_MITIGATIONS_OFF;
 	/* Context tracking is on from boot or never. */
-	if (flush_l1d || context_tracking_enabled())
+	if (l1d_flush != LKX_L1D_NEVER || context_tracking_enabled())
 		static_branch_enable(&lkx_entry_guarded);
-	if (boot_cpu_has_bug(X86_BUG_L1TF) && !flush_l1d && l1tf_mitigation != L1TF_MITIGATION_OFF)
+	if (m == LKX_MITIGATIONS_OFF)
+		pr_warn("mitigations=off: no L1D flush and no IBPB between guests; they may read what is not theirs\n");
+	else if (l1tf && !can && l1tf_mitigation != L1TF_MITIGATION_OFF)
 		pr_warn("this processor has L1TF and no L1D flush: a guest may read host memory from the cache; update its microcode\n");
+	return 0;
+}
+
+int lkx_run_work(struct lkx_vcpu *v)
+{
+	linux_vcpu(v)->l1d_touched = true;
+	return lkx_run_poll();
 }
 
 bool plat_entry_begin(struct lkx_vcpu *v)
@@ -49,6 +95,16 @@ bool plat_entry_begin(struct lkx_vcpu *v)
 	return true;
 }
 
+static __always_inline void flush_l1d(struct lkx_vcpu *v)
+{
+	struct linux_vcpu *lv = linux_vcpu(v);
+	bool touched = lv->l1d_touched || lkx_exit_touches_host(v->exit.reason) || lkx_interrupts_touched_l1d();
+
+	lv->l1d_touched = false;
+	if (touched || l1d_flush == LKX_L1D_ALWAYS)
+		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+}
+
 /*
  * VM entry, as context tracking sees it: guest mode is as quiescent as user mode. Nothing that can be traced may run
  * between enter and exit. (Without context tracking RCU is told by plat_entry_end.) And with the flush that L1TF asks for.
@@ -57,8 +113,8 @@ noinstr bool lkx_enter_guest_guarded(struct lkx_regs *regs, bool launched)
 {
 	bool failed;
 
-	if (unlikely(flush_l1d))
-		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+	if (l1d_flush != LKX_L1D_NEVER)
+		flush_l1d(container_of(regs, struct lkx_vcpu, regs));
 	context_tracking_guest_enter();
 	failed = lkx_vmenter(regs, launched);
 	context_tracking_guest_exit();

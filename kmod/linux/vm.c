@@ -4,6 +4,7 @@
 #include "debugfs.h"
 #include "dirty.h"
 #include "files.h"
+#include "msr_filter.h"
 #include "vmx_cpu.h"
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
@@ -29,6 +30,7 @@ static void destroy(struct linux_vm *vm)
 	for (i = 0; i < vm->vcpus; i++)
 		lkx_vcpu_free(vm->vcpu[i]);
 	lkx_ioeventfds_free(vm);
+	lkx_msr_filter_destroy(&vm->core);
 	lkx_ept_destroy(&vm->core);
 	lkx_memslots_destroy(&vm->core);
 	mmdrop(vm->mm);
@@ -185,10 +187,33 @@ static long set_clock(struct linux_vm *vm, void __user *user)
 static long enable_cap(struct linux_vm *vm, void __user *user)
 {
 	struct kvm_enable_cap cap;
+	long r;
 
 	if (copy_from_user(&cap, user, sizeof(cap)))
 		return -EFAULT;
-	return lkx_vm_enable_cap(&vm->core, &cap);
+	mutex_lock(&vm->lock);
+	r = lkx_vm_enable_cap(&vm->core, &cap);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static long set_msr_filter(struct linux_vm *vm, void __user *user)
+{
+	struct lkx_msr_filter *filter;
+	struct kvm_msr_filter args;
+	long r;
+
+	if (copy_from_user(&args, user, sizeof(args)))
+		return -EFAULT;
+	r = lkx_msr_filter_make(NULL, &args, &filter);
+	if (r)
+		return r;
+	mutex_lock(&vm->lock);
+	r = lkx_msr_filter_replace(&vm->core, filter);
+	mutex_unlock(&vm->lock);
+	if (r)
+		plat_free(NULL, filter);
+	return r;
 }
 
 bool lkx_is_vm_ioctl(unsigned int cmd)
@@ -205,6 +230,7 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_ENABLE_CAP:
 	case KVM_GET_DIRTY_LOG:
 	case KVM_CLEAR_DIRTY_LOG:
+	case KVM_X86_SET_MSR_FILTER:
 		return true;
 	}
 	return false;
@@ -240,6 +266,10 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 		return get_dirty_log(vm, user);
 	case KVM_CLEAR_DIRTY_LOG:
 		return clear_dirty_log(vm, user);
+	case KVM_X86_SET_MSR_FILTER:
+		return set_msr_filter(vm, user);
+	case KVM_GET_STATS_FD: /* on the system's file it is the vCPU's */
+		return lkx_stats_fd(vm, NULL);
 	case KVM_CHECK_EXTENSION:
 		return lkx_check_extension(arg);
 	}

@@ -197,6 +197,8 @@ static int check_processor(void)
 	lkx_caps.preemption_ticks = preemption_timer;
 	/* As the host protects itself from it. */
 	lkx_caps.large_no_execute = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
+	/* PAUSE never exits. Guests that halt or wait by themselves the core can do; not offered before they have been seen to run on hardware. */
+	lkx_caps.disable_exits = KVM_X86_DISABLE_EXITS_PAUSE;
 	return 0;
 }
 
@@ -219,7 +221,7 @@ int lkx_vmx_init(void)
 	msr_bitmap = (u8 *)get_zeroed_page(GFP_KERNEL);
 	if (!msr_bitmap)
 		return -ENOMEM;
-	lkx_msr_bitmap_init(msr_bitmap);
+	lkx_msr_bitmap_init(msr_bitmap, NULL);
 	lkx_caps.msr_bitmap_pa = virt_to_phys(msr_bitmap);
 	for_each_possible_cpu(cpu) {
 		struct lkx_cpu *c = &per_cpu(lkx_cpu, cpu);

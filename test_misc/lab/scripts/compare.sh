@@ -12,4 +12,9 @@ fpu_turns /dev/rust_kvm 200
 # Eventfds for a guest's writes: one program, the same on both.
 ioeventfd /dev/kvm
 ioeventfd /dev/rust_kvm
+# MSRs that user space answers or a filter denies, the same way.
+user_msr /dev/kvm
+user_msr /dev/rust_kvm
+# What a VM can be told, and what is counted of it.
+vm_caps /dev/rust_kvm
 exit_cost /dev/rust_kvm io=1300 hlt=1300 cpuid=400 vmcall=400 rdmsr=400 wrmsr=400
