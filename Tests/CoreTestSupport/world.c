@@ -52,7 +52,7 @@ u64 world_destroy(struct world *w)
 	lkx_memslots_destroy(&w->vm);
 	/* The host may be late. */
 	lkx_mmu_invalidate(&w->vm, 0, ~0ull);
-	left = w->hw.pages + w->hw.objects;
+	left = w->hw.pages + w->hw.objects + (w->hw.tables != 0);
 	history_free(&w->history);
 	free(w->cpu);
 	free(w->page);

@@ -65,6 +65,9 @@ void lkx_ept_destroy(struct lkx_vm *vm)
 
 	plat_spin_lock(vm->hw, &ept->lock);
 	root = ept->root;
+	/* The root itself is not counted: it cannot be taken away. */
+	if (root)
+		plat_tables_add(vm->hw, 1 - (s64)ept->tables);
 	ept->root = NULL;
 	ept->tables = 0;
 	plat_spin_unlock(vm->hw, &ept->lock);
@@ -102,6 +105,7 @@ static u64 add_table(struct lkx_vm *vm, struct lkx_ept_cache *cache, u64 *entry)
 	plat_wmb();
 	plat_entry_store(vm->hw, entry, e);
 	vm->ept.tables++;
+	plat_tables_add(vm->hw, 1);
 	return e;
 }
 

@@ -47,6 +47,7 @@ struct lkx_ept {
 	u64 eptp;                  /* [I] */
 	u64 max_gfn;               /* [I] the last frame that this processor and four levels can address */
 	u64 tables;                /* [E] page-table pages, root included */
+	u64 reclaim_gfn;           /* [E] where lkx_ept_reclaim goes on */
 	u64 generation;            /* [a] counts what makes old translations wrong: see lkx_tlb_flush */
 	/*
 	 * Entries are taken away under the lock but flushed after it. Whoever finds nothing left to take away must still wait for the
@@ -98,6 +99,12 @@ int lkx_ept_room(struct lkx_vm *vm, u64 gfn, int level);
  * held.
  */
 void lkx_ept_map_near(struct lkx_vm *vm, u64 gfn, const u64 *page, u32 count, u64 access);
+
+/*
+ * The host lacks memory: takes some tables away with what they map, from where the last call stopped, round and round. How many it freed. Flushes, and
+ * so waits for vCPUs to leave guest mode, but does not sleep. Nothing of a VM whose tree is destroyed.
+ */
+u64 lkx_ept_reclaim(struct lkx_vm *vm);
 
 /*
  * Takes away every mapping of [*gfn, end). Called with ept.lock held, it stops after some hundred microseconds of work with *gfn advanced, so that

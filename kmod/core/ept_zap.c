@@ -37,6 +37,7 @@ static bool leave_table(struct lkx_vm *vm, struct ept_iter *it, struct lkx_ept_g
 		plat_entry_xchg(vm->hw, it->entry, 0);
 		discard(vm->hw, garbage, table);
 		vm->ept.tables--;
+		plat_tables_add(vm->hw, -1);
 		*took = true;
 	}
 	return true;
@@ -113,4 +114,24 @@ void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage)
 		garbage->first = (void *)(unsigned long)table[0];
 		plat_page_free(hw, table);
 	}
+}
+
+u64 lkx_ept_reclaim(struct lkx_vm *vm)
+{
+	struct lkx_ept_garbage garbage = { NULL };
+	struct lkx_ept *ept = &vm->ept;
+	u64 freed;
+	bool owed;
+
+	plat_spin_lock(vm->hw, &ept->lock);
+	freed = ept->tables;
+	if (lkx_ept_zap_some(vm, &ept->reclaim_gfn, ept->max_gfn + 1, &garbage))
+		ept->reclaim_gfn = 0;
+	freed -= ept->tables;
+	owed = lkx_tlb_owed(vm);
+	plat_spin_unlock(vm->hw, &ept->lock);
+	if (owed)
+		lkx_tlb_flush(vm);
+	lkx_ept_garbage_free(vm->hw, &garbage);
+	return freed;
 }

@@ -19,6 +19,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -54,6 +55,14 @@ static inline u64 plat_phys(struct lkx_hw *hw, const void *page)
 static inline void *plat_virt(struct lkx_hw *hw, u64 pa)
 {
 	return phys_to_virt(pa);
+}
+
+DECLARE_PER_CPU(long, lkx_tables);
+
+/* So many more pages are in use that the host can have back at any time: linux/shrinker.c counts them. */
+static inline void plat_tables_add(struct lkx_hw *hw, s64 n)
+{
+	this_cpu_add(lkx_tables, n);
 }
 
 /* `size` zeroed bytes, or NULL. */

@@ -6,6 +6,8 @@
 #include <linux/cpuhotplug.h>
 #include <linux/hardirq.h>
 #include <linux/rcupdate.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <linux/version.h>
@@ -28,6 +30,28 @@
 #define lkx_eventfd_signal(ctx) eventfd_signal(ctx)
 #else
 #define lkx_eventfd_signal(ctx) eventfd_signal(ctx, 1)
+#endif
+
+/* The caller sets its functions between the first and the second, and gives it to the third whatever that said. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define lkx_shrinker_alloc() shrinker_alloc(0, "likex")
+#define lkx_shrinker_free(s) shrinker_free(s)
+
+static inline int lkx_shrinker_register(struct shrinker *s)
+{
+	shrinker_register(s);
+	return 0;
+}
+#else
+#define lkx_shrinker_alloc() ((struct shrinker *)kzalloc(sizeof(struct shrinker), GFP_KERNEL))
+#define lkx_shrinker_register(s) register_shrinker(s, "likex")
+
+static inline void lkx_shrinker_free(struct shrinker *s)
+{
+	if (s)
+		unregister_shrinker(s);
+	kfree(s);
+}
 #endif
 
 /* emergency.c */

@@ -46,13 +46,18 @@ void lkx_debugfs_remove(struct linux_vm *vm)
 	xa_erase(&vms, vm->id);
 }
 
+struct linux_vm *lkx_debugfs_find(unsigned long *id)
+{
+	return xa_find(&vms, id, ULONG_MAX, XA_PRESENT);
+}
+
 /* The next VM, from number reader->id on. */
 static void read_vm(struct reader *reader)
 {
 	struct linux_vm *vm;
 
 	rcu_read_lock();
-	vm = xa_find(&vms, &reader->id, ULONG_MAX, XA_PRESENT);
+	vm = lkx_debugfs_find(&reader->id);
 	reader->line = vm ? LINE_VM : LINE_NONE;
 	if (vm) {
 		struct lkx_ept *ept = &vm->core.ept;

@@ -15,5 +15,7 @@ void lkx_debugfs_exit(void);
  */
 int lkx_debugfs_add(struct linux_vm *vm);
 void lkx_debugfs_remove(struct linux_vm *vm);
+/* The first VM of number *id or more, whose number *id becomes; NULL: there is none. Under RCU. */
+struct linux_vm *lkx_debugfs_find(unsigned long *id);
 
 #endif

@@ -33,6 +33,7 @@ struct linux_vm {
 	struct linux_vcpu *vcpu[LIKEX_MAX_VCPUS]; /* [a] the first `vcpus`, in order of creation */
 	u32 vcpus;                      /* [L], read with acquire */
 	struct lkx_system *system;      /* [I] the open of the device that made it */
+	spinlock_t reclaim_lock;        /* the host takes page tables; not once it is off the list of VMs. Outside of ept.lock */
 	u32 id;                         /* [I] its number in debugfs */
 	pid_t pid;                      /* [I] the process that made it, for people */
 	struct rcu_head rcu;

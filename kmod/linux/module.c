@@ -2,6 +2,7 @@
 #include "debugfs.h"
 #include "files.h"
 #include "fpu.h"
+#include "shrinker.h"
 #include "vmx_cpu.h"
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -24,8 +25,11 @@ static int __init likex_init(void)
 		return r;
 	lkx_fpu_switch_init();
 	preempt_notifier_inc(); /* vCPU threads are told when they are switched */
-	r = misc_register(&device);
+	r = lkx_shrinker_init();
+	if (!r)
+		r = misc_register(&device);
 	if (r) {
+		lkx_shrinker_exit();
 		preempt_notifier_dec();
 		lkx_vmx_exit();
 		return r;
@@ -41,6 +45,7 @@ static void __exit likex_exit(void)
 {
 	misc_deregister(&device);
 	lkx_debugfs_exit();
+	lkx_shrinker_exit();
 	preempt_notifier_dec();
 	lkx_mm_exit();
 	lkx_vmx_exit();

@@ -25,6 +25,9 @@ static void destroy(struct linux_vm *vm)
 	u32 i;
 
 	lkx_debugfs_remove(vm);
+	/* No shrinker is at it from here (linux/shrinker.c). */
+	spin_lock(&vm->reclaim_lock);
+	spin_unlock(&vm->reclaim_lock);
 	/* No notifier looks at it from here. debugfs may, at its tables: it finds them emptied, and the VM itself goes by RCU. */
 	lkx_mm_unwatch(vm);
 	for (i = 0; i < vm->vcpus; i++)
@@ -299,6 +302,7 @@ struct linux_vm *lkx_vm_alloc(struct lkx_system *s)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
+	spin_lock_init(&vm->reclaim_lock);
 	vm->core.caps = &lkx_caps;
 	vm->core.tsc_khz = plat_tsc_khz(NULL);
 	read_clocks(&now);

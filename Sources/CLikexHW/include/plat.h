@@ -91,6 +91,7 @@ struct lkx_hw {
 	void *context;
 	/* What the core holds of it now; 0 after the last object is destroyed. */
 	u64 pages, objects;
+	s64 tables; /* of plat_tables_add; 0 after the last VM is destroyed */
 	/* Allocations that still succeed, for tests of running out; negative: any number. */
 	s64 allocations_left;
 	/* Readers in plat_rcu_lock and what waits for them to leave. */
@@ -116,6 +117,11 @@ static inline void *plat_virt(struct lkx_hw *hw, u64 pa)
 {
 	(void)hw;
 	return (void *)(uintptr_t)pa;
+}
+
+static inline void plat_tables_add(struct lkx_hw *hw, s64 n)
+{
+	hw->tables += n;
 }
 
 /* Frees when the last reader that was in leaves (rcu.c); `m` must be the first member, as for the kernel's kvfree_rcu offset 0. */
