@@ -93,10 +93,10 @@ static void leave_by_mmio(struct machine *m)
 	run(m, 0);
 }
 
-// Guests that write to memory which is taken away meanwhile.
+// Guests that use memory which is taken away meanwhile: never so that an access must fail (EFAULT).
 static void lose_memory(struct machine *m)
 {
-	begin(m, (uint8_t[]){ 0xff, 0x06, 0x00, 0x40, 0xff, 0x06, 0x00, 0x50, 0xeb, 0xf6 }, 10); // 1: incw 0x4000; incw 0x5000; jmp 1b
+	begin(m, (uint8_t[]){ 0xff, 0x06, 0x00, 0x40, 0xa1, 0x00, 0x50, 0xeb, 0xf7 }, 9); // 1: incw 0x4000; movw 0x5000, %ax; jmp 1b
 	start_threads(m);
 	for (;;) {
 		madvise(memory + 0x4000, PAGE, MADV_DONTNEED);
