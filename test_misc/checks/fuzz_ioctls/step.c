@@ -117,6 +117,19 @@ static int pick(enum kind kind, struct random *r)
 	return files_pick(random_below(r, 4) ? kind : random_below(r, KINDS), r);
 }
 
+// What the device offers, most of the time with a bit of it turned. A vCPU that has run takes no other.
+static void set_cpuid(int fd, struct random *r)
+{
+	enum { ENTRIES = 64 };
+	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entry[ENTRIES]; } value = { .head = { .nent = ENTRIES } };
+
+	if (call(r, pick(SYSTEMS, r), KVM_GET_SUPPORTED_CPUID, &value) < 0)
+		return;
+	if (random_below(r, 4))
+		((uint32_t *)value.entry)[random_below(r, sizeof(value.entry) / 4)] ^= 1u << random_below(r, 32);
+	call(r, fd, KVM_SET_CPUID2, &value);
+}
+
 static void io_event(int fd, struct random *r)
 {
 	static const uint32_t lengths[] = { 0, 1, 2, 4, 8, 3 };
@@ -243,6 +256,9 @@ void step(struct random *r)
 		break;
 	case 22:
 		sched_yield();
+		break;
+	case 23:
+		set_cpuid(pick(VCPUS, r), r);
 		break;
 	default:
 		any_call(r);

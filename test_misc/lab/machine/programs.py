@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 """Programs built on this machine, made to run in the lab's: stripped, with the shared libraries they need."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -26,10 +27,13 @@ def libraries(program: Path) -> list[str]:
     return _LIBRARY.findall(done.stdout)
 
 
-def stripped(program: Path) -> Path:
+def stripped(program: Path, *options: str) -> Path:
     """A copy without symbols, made again when the program is newer: a Swift program halves in size."""
-    copy = CACHE / "stripped" / program.name
+    copy = CACHE / "stripped" / program.parent.name / program.name
     if not copy.exists() or copy.stat().st_mtime_ns != program.stat().st_mtime_ns:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        run("strip", "-p", "-o", copy, program)
+        # Two machines may be started at once: each finds the old copy or a whole new one.
+        new = copy.with_name(f"{copy.name}.{os.getpid()}")
+        run("strip", "-p", *options, "-o", new, program)
+        new.replace(copy)
     return copy

@@ -61,6 +61,12 @@ def project_module(kernel: Kernel) -> Path | None:
     return module if module.is_file() else None
 
 
+def debug_module(kernel: Kernel) -> Path | None:
+    """This project's module in the build whose allocations fail (kmod/debug): /debug/likex.ko, which modprobe doesn't know."""
+    module = BUILD / f"kmod-fail-alloc-{kernel.series}" / "likex.ko"
+    return module if module.is_file() else None
+
+
 def test_modules(kernel: Kernel) -> list[Path]:
     """Modules that only tests load."""
     return [path for path in [BUILD / f"vmx_cases-{kernel.series}" / "vmx_cases.ko"] if path.is_file()]
@@ -68,8 +74,7 @@ def test_modules(kernel: Kernel) -> list[Path]:
 
 def _inputs(kernel: Kernel) -> list[list]:
     paths = [BUSYBOX, kernel.folder / "release", *project_programs().values(), *test_modules(kernel)]
-    if module := project_module(kernel):
-        paths.append(module)
+    paths += [module for module in (project_module(kernel), debug_module(kernel)) if module]
     for folder in (LAB / "machine", LAB / "root", BUILD / "guests"):
         paths += sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return [[str(path), (state := path.stat()).st_size, state.st_mtime_ns] for path in paths]
@@ -113,6 +118,8 @@ def _add_modules(root: Archive, kernel: Kernel) -> None:
             run("strip", "--strip-debug", "-o", target / "extra" / built.name, built)
         run("depmod", "-b", scratch, kernel.release)
         root.tree(Path(scratch))
+    if debug := debug_module(kernel):
+        root.file("debug/likex.ko", programs.stripped(debug, "--strip-debug").read_bytes())
     root.file("etc/modprobe.d/lab.conf", _module_options(kernel, module).encode())
 
 
