@@ -2,7 +2,7 @@
 # What a hostile or unlucky VMM does, on a kernel that checks its objects, clears what is free, may switch threads anywhere and ends at the first
 # warning: whatever ioctls come, of four threads; VMMs killed in the midst of it; the n-th allocation failing. No word in the kernel's log,
 # no object and no page left, and the module goes.
-# lab: KERNEL=6.1 CPUS=2 KERNEL_ARGS='slub_debug=FZP;FZPU,kmalloc-cg-* init_on_free=1 panic_on_warn=1 preempt=full'
+# lab: KERNEL=6.1 CPUS=2 TIMEOUT=1200 KERNEL_ARGS='slub_debug=FZP;FZPU,kmalloc-cg-* init_on_free=1 panic_on_warn=1 preempt=full'
 # Two million calls by hand (the words in capitals reach this script in its environment):
 #     make lab SCRIPT=test_misc/lab/scripts/hostile.sh CPUS=2 TIMEOUT=6000 \
 #         KERNEL_ARGS='slub_debug=FZP;FZPU,kmalloc-cg-* init_on_free=1 panic_on_warn=1 preempt=full CALLS=2000000 SEED=2'
