@@ -322,9 +322,9 @@ static struct operation {
 	{ "read-only (mprotect)", read_only, ALL, 1, 0 },
 	{ "no access (mprotect)", hidden, ALL, 1, 0 },
 	{ "mapped anew (MADV_DONTNEED)", refault, 1 << SHARED_FILE, 1, 0 },
-	{ "reclaimed (MADV_PAGEOUT)", page_out, ALL, 1, 0 },
-	{ "huge page made (MADV_COLLAPSE)", collapse, 1 << ANONYMOUS | 1 << IN_ONE, 1, 0 },
-	{ "huge pages split", split, 1 << ANONYMOUS | 1 << IN_ONE, 2, 0 },
+	{ "reclaim asked for (MADV_PAGEOUT)", page_out, ALL, 1, 0 },
+	{ "huge page asked for (MADV_COLLAPSE)", collapse, 1 << ANONYMOUS | 1 << IN_ONE, 1, 0 },
+	{ "split of huge pages asked for", split, 1 << ANONYMOUS | 1 << IN_ONE, 2, 0 },
 	{ "fork", forked, ALL & ~(1 << SHARED_FILE), 8, 0 },
 };
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
@@ -370,9 +370,8 @@ void host_place(struct machine *m, struct memory *memory)
 	}
 }
 
-void host_start(struct memory *m)
+void host_start(void)
 {
-	(void)m;
 	for (int i = 0; i < AREAS; i++)
 		if (pthread_create(&areas[i].thread, NULL, work, &areas[i]))
 			die("cannot start a thread for an area");

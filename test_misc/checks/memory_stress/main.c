@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 		machine_add_vcpu(&machines[i], i);
 	}
 	guest_start(machines, &memory);
-	host_start(&memory);
+	host_start();
 	watch(wanted);
 	guest_join();
 	host_join();

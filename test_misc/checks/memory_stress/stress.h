@@ -48,7 +48,7 @@ void guest_check(const struct memory *m);
 
 // Host: a thread for each area, which alone changes it.
 void host_place(struct machine *m, struct memory *memory);
-void host_start(struct memory *m);
+void host_start(void);
 void host_join(void);
 void host_report(void);
 
