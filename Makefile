@@ -9,7 +9,7 @@ LAB := test_misc/lab
 lab_options = $(foreach option,overlay kernel cpus model memory timeout,$(call lab_option,$(option),$(shell echo $(option) | tr a-z A-Z)))
 lab_option = $(if $($(2)),--$(1) '$($(2))')
 
-.PHONY: help setup build likex programs kmod sparse lab run test bench differential bench-sim fuzz mutations coverage sanitize clean distclean
+.PHONY: help setup build likex programs kmod sparse lab run test bench differential bench-sim test-boot fuzz mutations coverage sanitize clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,13 @@ endif
 
 test: setup ## everything that must pass: Swift, the module for two kernels, sparse, the lab
 	@$(LAB)/test $(ONLY)
+
+test-boot: setup programs likex kmod ## Linux under likex-vmm on both devices, all of what `make test` does in short; KERNEL=6.12 for one
+	@$(LAB)/guest-os $(KERNEL)
+	@for kernel in $(or $(KERNEL),6.1 6.12); do \
+	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 5000 --overlay build/guest-os/$$kernel \
+	        --kernel-args='DISK_MIB=64 PINGS=1000 NET_MIB=16 VSOCK_MIB=4 PATIENCE=2000' $(LAB)/scripts/boot.sh || exit; \
+	done
 
 mutations: setup programs ## every deliberate fault in kmod/core is noticed by a test; ONLY='tdp.c invept' for some
 	@test_misc/mutations/run $(ONLY)

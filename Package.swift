@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "likex",
             dependencies: [
-                "Bench", "TestMachine", "KVM", "KVMABI", "Simulator", "Pictures",
+                "Bench", "JSON", "MachineConfig", "TestMachine", "KVM", "KVMABI", "Simulator", "Pictures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
@@ -73,6 +73,13 @@ let package = Package(
             name: "CoreTestSupport", dependencies: ["CLikexCore", "CLikexHW"], path: "Tests/CoreTestSupport",
             cSettings: coreWarnings),
 
+        .target(name: "CVMMSys"),
+        // A microVM on any KVM-compatible device, and the process of one; small, so no Foundation.
+        .target(
+            name: "VMM", dependencies: ["Boot", "CDeviceSys", "CKVMABI", "CVMMSys", "Devices", "Emulation", "GuestMemory", "JSON", "KVM", "KVMABI", "MachineConfig", "QMP"],
+            exclude: ["README.md"], swiftSettings: strict),
+        .executableTarget(name: "likex-vmm", dependencies: ["MachineConfig", "VMM"], swiftSettings: strict),
+
         // The modelled VMX processor.
         .target(name: "VMXSim", dependencies: ["KVMABI"], swiftSettings: strict),
         // The module's core on that processor and the interpreter, as a device.
@@ -85,6 +92,32 @@ let package = Package(
         .target(name: "X86", swiftSettings: strict + interpreterSpeed, linkerSettings: [.linkedLibrary("m")]),
         .executableTarget(
             name: "x86-bench", dependencies: ["X86"] + unicorn, path: "Tests/X86Bench", swiftSettings: strict),
+
+        // A guest's memory, bounds-checked, for its devices.
+        .target(name: "CGuestMemory"),
+        .target(name: "GuestMemory", dependencies: ["CGuestMemory"], swiftSettings: strict),
+        // One chip or virtio device per file: state only, no thread, no KVM.
+        .target(name: "CDeviceSys"),
+        .target(name: "Devices", dependencies: ["CDeviceSys", "GuestMemory"], swiftSettings: strict),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices", "GuestMemory", "TestRandom"], swiftSettings: strict),
+        .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory"], swiftSettings: strict),
+        // What a guest system is started with: kernels, boot parameters, ACPI tables. Parsers and writers only.
+        .target(name: "Boot", swiftSettings: strict),
+        .testTarget(
+            name: "VMMTests", dependencies: ["CKVMABI", "CSandboxChild", "CVMMSys", "Devices", "JSON", "KVM", "KVMABI", "MachineConfig", "QMP", "VMM"],
+            swiftSettings: strict),
+        // System calls in children that have the sandbox.
+        .target(name: "CSandboxChild", dependencies: ["CVMMSys"], path: "Tests/CSandboxChild"),
+        .testTarget(name: "BootTests", dependencies: ["Boot"], swiftSettings: strict),
+        .executableTarget(name: "boot-inspect", dependencies: ["Boot"], path: "Tests/BootInspect", swiftSettings: strict),
+        // How a machine is described and controlled: JSON, a configuration, the server's side of QMP.
+        .target(name: "JSON", swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "MachineConfig", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "MachineConfigTests", dependencies: ["JSON", "MachineConfig"], swiftSettings: strict),
+        .target(name: "QMP", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "QMPTests", dependencies: ["JSON", "QMP"], swiftSettings: strict),
+        .executableTarget(name: "qmp-echo", dependencies: ["JSON", "QMP"], path: "Tests/QMPEcho", swiftSettings: strict),
 
         .target(name: "CABITables", path: "Tests/CABITables"),
         .testTarget(

@@ -68,6 +68,31 @@ u32 plat_cpu(struct lkx_vcpu *v)
 	return v->hw->platform->cpu(v);
 }
 
+int plat_lapic_create(struct lkx_vcpu *v)
+{
+	return v->hw->platform->lapic_create(v);
+}
+
+void plat_lapic_destroy(struct lkx_vcpu *v)
+{
+	v->hw->platform->lapic_destroy(v);
+}
+
+void plat_timer_set(struct lkx_vcpu *v, u64 at)
+{
+	v->hw->platform->timer_set(v, at);
+}
+
+void plat_notify(struct lkx_vcpu *v)
+{
+	v->hw->platform->notify(v);
+}
+
+int plat_block(struct lkx_vcpu *v)
+{
+	return v->hw->platform->block(v);
+}
+
 void plat_ioevent_signal(struct lkx_vm *vm, void *target)
 {
 	vm->hw->platform->ioevent_signal(vm, target);

@@ -25,6 +25,8 @@ public enum Exit: Equatable, Sendable {
     case unknown(hardwareReason: UInt64)
     /// The device gave up. KVM_EXIT_INTERNAL_ERROR
     case internalError(suberror: UInt32, data: [UInt64])
+    /// A vCPU has ended an interrupt that a level of the I/O APIC in user space made. KVM_EXIT_IOAPIC_EOI
+    case endOfInterrupt(vector: UInt8)
     /// Any other reason, by its number.
     case other(UInt32)
 
@@ -44,6 +46,7 @@ public enum Exit: Equatable, Sendable {
         case .failEntry: KVMExit.failEntry.name
         case .unknown: KVMExit.unknown.name
         case .internalError: KVMExit.internalError.name
+        case .endOfInterrupt: KVMExit.ioapicEoi.name
         case .other(let number): KVMExit(number: number)?.name ?? "KVM_EXIT \(number)"
         }
     }

@@ -39,5 +39,18 @@
         self.count = count
     }
 
+    /// Maps a file of the host's, shared. mmap(2)
+    init(sharing descriptor: Int32, count: Int, about: String) throws(KVMError) {
+        kernel = HostKernel.shared
+        switch unsafe Syscalls.map(descriptor, count) {
+        case .success(let base): unsafe self.base = base
+        case .failure(let errno):
+            throw KVMError(
+                operation: "mmap \(about)", errno: errno,
+                meaning: "the host has no room for \(count) bytes of guest memory: ask for less")
+        }
+        self.count = count
+    }
+
     deinit { unsafe kernel.unmap(base, count) }
 }

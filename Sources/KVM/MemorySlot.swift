@@ -27,6 +27,19 @@ public final class MemorySlot {
         mapping = try Mapping(anonymous: count, alignment: alignment, about: "memory of slot \(slot)")
     }
 
+    /// Maps the first `count` bytes of a file, shared: of a memfd, say, whose pages may be large ones. The file stays the caller's.
+    public init(slot: UInt32, base: GuestAddress, count: Int, file descriptor: Int32) throws(KVMError) {
+        self.slot = slot
+        self.base = base
+        isReadOnly = false
+        mapping = try Mapping(sharing: descriptor, count: count, about: "memory of slot \(slot)")
+    }
+
+    /// Calls `body` with where the slot's bytes are in this process. They are there as long as the slot is.
+    @unsafe public func withHostMemory<Result>(_ body: (UnsafeMutableRawPointer) -> Result) -> Result {
+        unsafe body(mapping.base)
+    }
+
     /// Memory of its own with the same bytes, for the same place in another VM.
     public func copy() throws(KVMError) -> MemorySlot {
         let copy = try MemorySlot(slot: slot, base: base, count: count, isReadOnly: isReadOnly)

@@ -76,6 +76,7 @@ public struct RunPage: ~Copyable {
                 unsafe [UInt64]($0.bindMemory(to: UInt64.self).prefix(count))
             }
             return .internalError(suberror: error.suberror, data: data)
+        case .ioapicEoi: return .endOfInterrupt(vector: unsafe run.pointee.eoi.vector)
         default: return .other(number)
         }
     }

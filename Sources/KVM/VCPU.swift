@@ -64,6 +64,12 @@ import KVMABI
         unsafe kick = nil
     }
 
+    /// How fast the guest's time-stamp counter is; 0 where the device can't say. KVM_GET_TSC_KHZ
+    public func tscKHz() -> UInt32 {
+        guard let frequency = try? file.call(.getTscKhz) else { return 0 }
+        return UInt32(clamping: frequency)
+    }
+
     /// KVM_GET_REGS
     public func registers() throws(KVMError) -> kvm_regs {
         var registers = kvm_regs()

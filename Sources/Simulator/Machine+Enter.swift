@@ -97,11 +97,13 @@ extension Machine {
         // Who has the processor gets something done before it gives way to other threads.
         var mayGiveWay = false
         while true {
+            fireTimers()
             let isWanted = isWanted || mayGiveWay && lock.isWanted
             mayGiveWay = true
             if let exit = boundaryExit(vmcs, isWanted, isTimed && timer.value(at: bus.ticks) == 0) { return exit }
             let slice = isTimed ? min(Self.slice, max(timer.remaining(at: bus.ticks), 1)) : Self.slice
-            let left = deadline > bus.ticks ? deadline - bus.ticks : 1
+            let end = min(deadline, nextTimer)
+            let left = end > bus.ticks ? end - bus.ticks : 1
             let (retired, steps) = (cpu.retired, cpu.steps)
             let outcome = cpu.run(limit: watches ? 1 : min(slice, left))
             // Not by instructions alone: a guest whose handlers fault retires none, and its clock must go on.

@@ -77,6 +77,10 @@ extension Machine {
         // x87 and SSE.
         unsafe ops.guest_xcr0 = { _ in 3 }
         unsafe ops.tsc_khz = { _ in Model.kilohertz }
+        unsafe ops.host_clocks = { hw, now in
+            guard let now = unsafe now else { return }
+            unsafe now.pointee = unsafe SimulatedVM.clocks(Machine.of(hw))
+        }
         unsafe ops.warn = { hw, condition, file, line in
             let text = unsafe condition.map { unsafe String(cString: $0) } ?? "?"
             let place = unsafe file.map { unsafe String(cString: $0) } ?? "?"

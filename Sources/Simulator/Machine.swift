@@ -43,6 +43,10 @@ import X86
     var translationContext = -1
     /// What trace points of the core there were, since `beginTrace`.
     var trace = MachineTrace()
+    /// When local APICs' timers fire, in ticks of the bus's clock, each of which is a nanosecond.
+    @unsafe var timers: [UnsafeMutablePointer<lkx_vcpu>: UInt64] = unsafe [:]
+    /// The first of `timers`.
+    var nextTimer: UInt64 = .max
     private var users = 0
     private var vmCount: UInt64 = 0
     private var vpids: Set<UInt16> = []
@@ -64,6 +68,7 @@ import X86
         unsafe processorOps.initialize(to: Machine.processorHooks())
         unsafe platformOps = .allocate(capacity: 1)
         unsafe platformOps.initialize(to: Machine.platformHooks())
+        unsafe Machine.addLocalAPICHooks(&platformOps.pointee)
         unsafe hw.pointee.processor = UnsafePointer(processorOps)
         unsafe hw.pointee.platform = UnsafePointer(platformOps)
         unsafe hw.pointee.allocations_left = -1

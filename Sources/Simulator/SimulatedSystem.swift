@@ -27,13 +27,14 @@ final class SimulatedSystem: @unchecked Sendable {
             .joinMemoryRegionsWorks, .internalErrorData, .setIdentityMapAddr, .getTscKhz, .readonlyMem,
             .checkExtensionVm, .immediateExit, .enableCapVm, .vcpuEvents, .intrShadow, .exceptionPayload,
             .x86TripleFaultEvent, .debugregs, .xsave, .sregs2, .getMsrFeatures, .setGuestDebug, .x86RobustSinglestep,
-            .x86UserSpaceMsr, .x86MsrFilter, .exitOnEmulationFailure:
+            .x86UserSpaceMsr, .x86MsrFilter, .exitOnEmulationFailure, .splitIrqchip, .tscDeadlineTimer:
             1
         case .setGuestDebug2:
             Int(
                 UInt32(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP) | UInt32(KVM_GUESTDBG_USE_SW_BP)
                     | UInt32(KVM_GUESTDBG_USE_HW_BP) | UInt32(KVM_GUESTDBG_INJECT_DB) | UInt32(KVM_GUESTDBG_INJECT_BP)
                     | UInt32(KVM_GUESTDBG_BLOCKIRQ))
+        case .x2apicApi: Int(KVM_X2APIC_API_USE_32BIT_IDS) | Int(KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
         case .manualDirtyLogProtect2: Int(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE) | Int(KVM_DIRTY_LOG_INITIALLY_SET)
         // As a processor without XSAVE.
         case .xcrs: 0

@@ -45,10 +45,11 @@ extension SimulatedVCPU {
         case .translate: translate(argument)
         case .preFaultMemory: preFault(argument)
         case .getMpState:
-            get(argument, kvm_mp_state()) { $0.mp_state = unsafe core.pointee.mp_state }
+            get(argument, kvm_mp_state()) { unsafe lkx_get_mp_state(core, &$0) }
         case .setMpState: set(argument, as: kvm_mp_state.self) { unsafe lkx_set_mp_state(core, &$0) }
         case .getTscKhz: Int(unsafe core.pointee.tsc_khz)
         case .setTscKhz: setFrequency(argument)
+        case .kvmclockCtrl: Int(unsafe lkx_pv_clock_paused(core))
         default: stateIoctl(ioctl, argument)
         }
     }
@@ -81,6 +82,7 @@ extension SimulatedVCPU {
     private func interrupt(_ argument: UInt) -> Int {
         set(argument, as: kvm_interrupt.self) { interrupt in
             if interrupt.irq > 255 { return -EINVAL }
+            if unsafe core.pointee.lapic != nil { return unsafe lkx_lapic_extint(core, UInt8(interrupt.irq)) }
             unsafe lkx_queue_interrupt(core, UInt8(interrupt.irq))
             return 0
         }

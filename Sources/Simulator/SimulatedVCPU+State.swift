@@ -19,6 +19,12 @@ extension SimulatedVCPU {
         case .setSregs2: set(argument, as: kvm_sregs2.self) { unsafe lkx_set_sregs2(core, &$0) }
         case .getXsave, .getXsave2: getXSave(argument)
         case .setXsave: setXSave(argument)
+        case .getLapic:
+            unsafe core.pointee.lapic == nil
+                ? Int(-EINVAL) : get(argument, kvm_lapic_state()) { unsafe lkx_lapic_get(core, &$0) }
+        case .setLapic:
+            unsafe core.pointee.lapic == nil
+                ? Int(-EINVAL) : set(argument, as: kvm_lapic_state.self) { unsafe lkx_lapic_set(core, &$0) }
         case .setGuestDebug: set(argument, as: kvm_guest_debug.self) { unsafe lkx_set_guest_debug(core, &$0) }
         default: Int(-ENOTTY)
         }

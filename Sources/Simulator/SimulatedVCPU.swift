@@ -74,11 +74,12 @@ import X86
         unsafe core.pointee.kernel_gs_base = machine.cpu.msrs.kernelGSBase
     }
 
-    /// In KVM_RUN, between two laps: another thread has the processor for a while.
-    func giveWay() {
+    /// In KVM_RUN, between two laps: another thread has the processor for a while, at least so many microseconds.
+    func giveWay(pausing: UInt32 = 0) {
         vectors = machine.cpu.vectors
         put()
         machine.lock.unlock()
+        if pausing != 0 { usleep(pausing) }
         machine.lock.lock()
         load()
         machine.cpu.vectors = vectors

@@ -45,7 +45,8 @@ extension SimulatedVM {
     /// The host's clocks: this system's, and the simulated processor's.
     static func clocks(_ machine: Machine) -> lkx_host_clocks {
         lkx_host_clocks(
-            boot: nanoseconds(CLOCK_BOOTTIME), real: nanoseconds(CLOCK_REALTIME), tsc: machine.bus.ticks, tsc_stable: true)
+            boot: nanoseconds(CLOCK_BOOTTIME), real: nanoseconds(CLOCK_REALTIME), tsc: machine.bus.ticks, epoch: 0,
+            tsc_stable: true)
     }
 
     private static func nanoseconds(_ clock: clockid_t) -> UInt64 {

@@ -68,6 +68,7 @@ import Synchronization
             let error = machine.lock.withLock { vcpu.create(setUp) }
             if error != 0 { return (nil, error) }
             vcpus.append(vcpu)
+            unsafe lkx_vm_add_vcpu(core, vcpu.core)
             return (vcpu, 0)
         }
     }

@@ -17,6 +17,7 @@ struct Likex: ParsableCommand {
               likex move build/guests/*.bin             every guest, moved to a new VM at each exit
               likex ept build/guests/mmio.bin           the page tables that the guest left, as a tree
               likex trace build/guests/mmio.bin         every exit over time
+              likex boot --kernel vmlinux --initrd i.img Linux in a microVM
               likex bench --device sim                  what exits, faults and a VM's life cost
 
             EXIT STATUS:
@@ -26,7 +27,7 @@ struct Likex: ParsableCommand {
               3  a device can't be opened, or refused a call
             """,
         version: "0.1.0",
-        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Move.self, Ept.self, Trace.self, BenchCommand.self])
+        subcommands: [Doctor.self, TestVM.self, Run.self, Compare.self, Move.self, Ept.self, Trace.self, BenchCommand.self, BootCommand.self])
 
     static func main() {
         do {

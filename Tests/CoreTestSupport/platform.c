@@ -135,6 +135,37 @@ static void ioevent_signal(struct lkx_vm *vm, void *target)
 	f->signalled = (uintptr_t)target;
 }
 
+static int lapic_create(struct lkx_vcpu *v)
+{
+	return 0;
+}
+
+static void lapic_destroy(struct lkx_vcpu *v)
+{
+}
+
+static u64 now(struct lkx_hw *hw)
+{
+	return fake_of(hw)->now;
+}
+
+static void timer_set(struct lkx_vcpu *v, u64 at)
+{
+	fake_of(v->hw)->timer_at = at;
+}
+
+static void notify(struct lkx_vcpu *v)
+{
+	fake_of(v->hw)->notified++;
+}
+
+/* Nothing ever comes: a signal does. */
+static int block(struct lkx_vcpu *v)
+{
+	fake_of(v->hw)->blocked++;
+	return -EINTR;
+}
+
 static u64 guest_xcr0(struct lkx_hw *hw)
 {
 	return fake_of(hw)->host_xcr0;
@@ -143,6 +174,17 @@ static u64 guest_xcr0(struct lkx_hw *hw)
 static u32 tsc_khz(struct lkx_hw *hw)
 {
 	return 2000000;
+}
+
+static void host_clocks(struct lkx_hw *hw, struct lkx_host_clocks *now)
+{
+	*now = fake_of(hw)->clocks;
+	now->tsc = fake_of(hw)->tsc;
+}
+
+static u64 run_delay(struct lkx_hw *hw)
+{
+	return fake_of(hw)->run_delay;
 }
 
 static void warn(struct lkx_hw *hw, const char *condition, const char *file, int line)
@@ -167,8 +209,16 @@ const struct plat_ops fake_platform = {
 	.host_event = host_event,
 	.entry_end = entry_end,
 	.cpu = cpu,
+	.lapic_create = lapic_create,
+	.lapic_destroy = lapic_destroy,
+	.now = now,
+	.timer_set = timer_set,
+	.notify = notify,
+	.block = block,
 	.ioevent_signal = ioevent_signal,
 	.guest_xcr0 = guest_xcr0,
 	.tsc_khz = tsc_khz,
+	.host_clocks = host_clocks,
+	.run_delay = run_delay,
 	.warn = warn,
 };

@@ -224,7 +224,7 @@ import Testing
         #expect(userSpace(reasons) == 0)
         #expect(set(0, [Range(flags: 3, base: 0x10, count: 1)]) == 0)
         func expected(_ reason: UInt64) -> Result { reasons & reason != 0 ? .user(UInt32(reason)) : .fault }
-        #expect(result(0x4b56_4d00) == expected(Self.unknown) && result(0x4b56_4d00, write: 1) == expected(Self.unknown))
+        #expect(result(0x4b56_4dff) == expected(Self.unknown) && result(0x4b56_4dff, write: 1) == expected(Self.unknown))
         #expect(result(0x277, write: 2) == expected(Self.invalid) && result(0xfe, write: 0) == expected(Self.invalid))
         #expect(result(0x10) == expected(Self.filter) && result(0x10, write: 9) == expected(Self.filter))
         #expect(result(0x277) == .done && result(0x2ff, write: 0) == .done)

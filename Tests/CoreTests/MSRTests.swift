@@ -54,7 +54,7 @@ import Testing
         arguments: [
             (0x277, [0, 0x0007_0406_0007_0406], [2, 3, 8, 0x0200_0000_0000_0000]),  // PAT
             (0x2ff, [0, 0xc06, 0x801], [2, 7, 0x1000, 0x300]),  // MTRR_DEF_TYPE
-            // APIC_BASE, no x2APIC here
+            // APIC_BASE, no local APIC in the kernel and no word of x2APIC
             (0x1b, [0xfee0_0900, 0xfee0_0100], [0xfee0_0901, 1 << 52, 0xfee0_0d00, 0xfee0_0400]),
             (0x175, [0, 0xffff_8000_0000_0000], [0x8000_0000_0000]), (0x176, [1], [1 << 63]),  // SYSENTER
             (0xc000_0082, [0x7fff_ffff_ffff], [0x8000_0000_0000]), (0xc000_0083, [0], [1 << 47]),  // LSTAR, CSTAR

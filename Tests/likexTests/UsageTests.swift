@@ -14,7 +14,7 @@ struct UsageTests {
     @Test func help() throws {
         for arguments in [
             ["--help"], ["help", "run"], ["compare", "--help"], ["doctor", "--help"], ["test-vm", "-h"],
-            ["ept", "--help"], ["trace", "--help"],
+            ["ept", "--help"], ["trace", "--help"], ["boot", "--help"],
         ] {
             let result = try arguments.count == 1 ? Program.run(arguments[0]) : Program.run(arguments[0], arguments[1])
             #expect(result.status == 0)
@@ -28,6 +28,17 @@ struct UsageTests {
         check(try Program.run("run"), 2, "Missing expected argument '<guest>'")
         check(try Program.run("compare"), 2, "Missing expected argument '<guest> ...'")
         check(try Program.run("run", "--fast", "x"), 2, "Unknown option '--fast'")
+    }
+
+    @Test func boot() throws {
+        check(try Program.run("boot"), 2, "which kernel? --kernel FILE")
+        check(try Program.run("boot", "--kernel", "x", "--memory", "lots"), 2, "memory is \"lots\"")
+        check(try Program.run("boot", "--kernel", "x", "--cpus", "65"), 2, "cpus is 65, wanted: a number from 1 to 64")
+        check(try Program.run("boot", "--kernel", "x", "--vsock", "here"), 2, "--vsock here: a number and a path are wanted")
+        check(try Program.run("boot", "--kernel", "x", "--device", "sim"), 2, "can't boot Linux yet")
+        check(try Program.run("boot", "--config", "/nonexistent"), 2, "the settings /nonexistent can't be read: ENOENT")
+        // From here on it is likex-vmm that says so.
+        check(try Program.run("boot", "--kernel", "/nonexistent"), 2, "likex-vmm: the kernel /nonexistent: No such file or directory")
     }
 
     @Test func values() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* The CPUID that this module can give: the processor's, less what it does not virtualize. */
 #include "cpuid.h"
+#include "pv.h"
 
 #define B(n) BIT(n)
 
@@ -9,6 +10,7 @@
 	(B(0) | B(1) | B(9) | B(12) | B(13) | B(17) | B(19) | B(20) | B(22) | B(23) | B(25) | B(26) | B(28) | B(29) | B(30))
 #define LEAF1_ECX_XSAVE B(26)
 #define LEAF1_ECX_HYPERVISOR B(31)
+#define LEAF1_ECX_X2APIC B(21)
 #define LEAF1_ECX_AVX_FAMILY (B(12) | B(28) | B(29))
 /* FPU VME DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 SS */
 #define LEAF1_EDX                                                                                          \
@@ -81,7 +83,8 @@ static bool add_features(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, str
 	if (!(xcr0 & XCR0_AVX))
 		ecx1 &= ~LEAF1_ECX_AVX_FAMILY;
 	keep(e, ~0u, 0x0000ff00, ecx1, LEAF1_EDX); /* no APIC ID, no logical processor count: the VMM's to say */
-	e->ecx |= LEAF1_ECX_HYPERVISOR;
+	/* An x2APIC needs nothing of the processor's, only a local APIC in the kernel: the VMM's to take away where there is none. */
+	e->ecx |= LEAF1_ECX_HYPERVISOR | LEAF1_ECX_X2APIC;
 	if (max_leaf < 7)
 		return true;
 	e = add(hw, l, 7, 0, true);
@@ -180,6 +183,26 @@ static bool add_extended(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, str
 	return true;
 }
 
+/* How a guest knows that it is KVM's interface it finds, and how much of it. */
+static bool add_pv(struct lkx_hw *hw, struct list *l)
+{
+	static const u32 signature[3] = { 0x4b4d564b, 0x564b4d56, 0x4d }; /* "KVMKVMKVM" */
+	struct kvm_cpuid_entry2 *e = add(hw, l, LKX_PV_LEAF, 0, false);
+
+	if (!e)
+		return false;
+	e->eax = LKX_PV_LEAF + 1;
+	e->ebx = signature[0];
+	e->ecx = signature[1];
+	e->edx = signature[2];
+	e = add(hw, l, LKX_PV_LEAF + 1, 0, false);
+	if (!e)
+		return false;
+	keep(e, 0, 0, 0, 0);
+	e->eax = lkx_pv_features(hw);
+	return true;
+}
+
 int lkx_cpuid_supported(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, struct kvm_cpuid_entry2 *entry, u32 max)
 {
 	struct list l = { entry, 0, max };
@@ -202,7 +225,7 @@ int lkx_cpuid_supported(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, stru
 	}
 	if (max_leaf >= 0xd && (entry[1].ecx & LEAF1_ECX_XSAVE) && !add_xsave(hw, &l, xcr0))
 		return -E2BIG;
-	if (!add_extended(hw, caps, &l))
+	if (!add_extended(hw, caps, &l) || !add_pv(hw, &l))
 		return -E2BIG;
 	return l.count;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "cr.h"
 #include "cpuid.h"
+#include "lapic.h"
 #include "guest_memory.h"
 
 /*
@@ -193,7 +194,10 @@ bool lkx_cr8_set(struct lkx_vcpu *v, u64 value)
 {
 	if (value & ~0xfull)
 		return true;
-	v->cr8 = value;
+	if (v->lapic)
+		lkx_lapic_set_tpr(v, value << 4);
+	else
+		v->cr8 = value;
 	return false;
 }
 

@@ -28,6 +28,9 @@ int lkx_set_guest_debug(struct lkx_vcpu *v, const struct kvm_guest_debug *s)
 		}
 	}
 	v->guest_debug = control;
+	/* What KVM_GUESTDBG_BLOCKIRQ held back may go now. */
+	if (v->lapic)
+		lkx_request(v, LKX_REQUEST_LAPIC);
 	v->stepped = false;
 	lkx_set_dr7(v, dr7);
 	if (control & KVM_GUESTDBG_USE_HW_BP) {

@@ -117,6 +117,11 @@ bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garba
  * lkx_tlb_owed.
  */
 void lkx_ept_write_protect(struct lkx_vm *vm, u64 gfn);
+/*
+ * Has a guest touched any of [gfn, end) since it was asked to `clear` that? Where the processor doesn't say, what is mapped counts as touched, and
+ * clearing is up to the caller. Called with ept.lock held.
+ */
+bool lkx_ept_age(struct lkx_vm *vm, u64 gfn, u64 end, bool clear);
 /* Frees what is in it. After lkx_tlb_flush. */
 void lkx_ept_garbage_free(struct lkx_hw *hw, struct lkx_ept_garbage *garbage);
 
@@ -142,6 +147,15 @@ int lkx_pre_fault(struct lkx_vcpu *v, struct kvm_pre_fault_memory *range);
 
 /* The host takes [hva_start, hva_end) away or narrows its permissions: no guest maps it when this returns. */
 void lkx_mmu_invalidate(struct lkx_vm *vm, u64 hva_start, u64 hva_end);
+
+enum lkx_age {
+	LKX_AGE_TEST,
+	LKX_AGE_CLEAR,       /* what a processor has cached may be used without being seen */
+	LKX_AGE_CLEAR_FLUSH,
+};
+
+/* Has the guest touched any of [hva_start, hva_end) since that was cleared last? Does not sleep. */
+bool lkx_mmu_age(struct lkx_vm *vm, u64 hva_start, u64 hva_end, enum lkx_age what);
 
 /*
  * tlb.c. Makes every translation cached by any processor for this VM, of entries taken away before the call, unusable before it returns. Waits for

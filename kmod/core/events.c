@@ -2,6 +2,8 @@
 #include "events.h"
 #include "debug.h"
 #include "exits.h"
+#include "lapic.h"
+#include "pv.h"
 
 static void set_proc_controls(struct lkx_vcpu *v, u32 controls)
 {
@@ -89,6 +91,8 @@ bool lkx_ready_for_interrupt(struct lkx_vcpu *v)
 {
 	const struct lkx_events *e = &v->events;
 
+	if (v->lapic && (v->lapic->extint_pending || !lkx_lapic_accepts_extint(v)))
+		return false;
 	return !(e->exception_pending | e->exception_injected | e->interrupt_pending | e->interrupt_injected |
 		 e->nmi_injected) &&
 	       interrupts_allowed(v, vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY));
@@ -170,19 +174,43 @@ static void inject_interrupt(struct lkx_vcpu *v)
 	enter_with(v, info, 0);
 }
 
+/* What other threads asked for, and what this one left to the moment before entry. As an exit handler's result. */
+static int serve_requests(struct lkx_vcpu *v)
+{
+	u8 pv;
+
+	if (v->lapic && (plat_read_once(v->events.requests) & LKX_REQUEST_LAPIC)) {
+		int r = lkx_lapic_look(v);
+
+		if (r <= 0)
+			return r;
+	}
+	pv = lkx_take_requests(v, LKX_REQUEST_CLOCK | LKX_REQUEST_STEAL_TIME);
+	if (pv)
+		lkx_pv_serve(v, pv);
+	return 1;
+}
+
 /*
  * What was interrupted comes first, then exceptions, NMIs, external interrupts; one an entry. What can't go now
  * asks for an exit at the moment it can.
  */
-void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
+int lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 {
 	struct lkx_events *e = &v->events;
-	u32 controls = v->proc_controls & ~LKX_WINDOWS;
-	u32 interruptibility = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY);
+	u32 controls, interruptibility;
 	/* A debugger may want to step the program, not the handlers of what comes meanwhile. */
 	bool held = v->guest_debug & KVM_GUESTDBG_BLOCKIRQ;
-	bool busy = true;
+	bool busy = true, wanted, now;
 
+	if (plat_read_once(e->requests)) {
+		int r = serve_requests(v);
+
+		if (r <= 0)
+			return r;
+	}
+	controls = v->proc_controls & ~LKX_WINDOWS;
+	interruptibility = vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY);
 	if (e->exception_pending || e->exception_injected) {
 		inject_exception(v);
 	} else if (e->nmi_injected) {
@@ -205,21 +233,24 @@ void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 		if (e->nmi_pending)
 			controls |= CTRL(PROC, NMI_WINDOW_EXITING);
 	}
-	if (e->interrupt_pending && !held) {
-		if (!busy && interrupts_allowed(v, interruptibility)) {
-			inject_interrupt(v);
-			busy = true;
-		} else {
-			controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
-		}
+	now = !busy && !held && interrupts_allowed(v, interruptibility);
+	wanted = e->interrupt_pending || (v->lapic && lkx_lapic_offer(v, now));
+	if (wanted && now) {
+		inject_interrupt(v);
+		busy = true;
+		/* Behind one of user space's there may be one of the APIC's. */
+		wanted = v->lapic && lkx_lapic_offer(v, false);
 	}
+	if (wanted && !held)
+		controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
 	if (!busy && e->entry_info_valid) {
 		vmcs_write32(v->hw, ENTRY_INTERRUPTION_INFO, 0);
 		e->entry_info_valid = false;
 	}
-	if (window_asked)
+	if (window_asked && (!v->lapic || lkx_lapic_accepts_extint(v)))
 		controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
 	set_proc_controls(v, controls);
+	return 1;
 }
 
 void lkx_events_cancel(struct lkx_vcpu *v)
@@ -267,6 +298,8 @@ void lkx_events_interrupted(struct lkx_vcpu *v)
 int lkx_exit_interrupt_window(struct lkx_vcpu *v)
 {
 	set_proc_controls(v, v->proc_controls & ~CTRL(PROC, INTERRUPT_WINDOW_EXITING));
+	if (v->lapic)
+		lkx_request(v, LKX_REQUEST_LAPIC);
 	return 1;
 }
 

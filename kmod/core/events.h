@@ -7,8 +7,11 @@
 
 #define LKX_WINDOWS (CTRL(PROC, INTERRUPT_WINDOW_EXITING) | CTRL(PROC, NMI_WINDOW_EXITING))
 
-/* Before VM entry: the one event to deliver goes into the VMCS, windows are asked for where something has to wait. */
-void lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked);
+/*
+ * Before VM entry: requests are seen to, the one event to deliver goes into the VMCS, windows are asked for where something has to wait.
+ * As an exit handler's result; not 1: there is no entry.
+ */
+int lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked);
 /* Nothing is pending or injected, and the VMCS holds no event. */
 static inline bool lkx_events_quiet(const struct lkx_events *e)
 {
@@ -18,13 +21,14 @@ static inline bool lkx_events_quiet(const struct lkx_events *e)
 	return !all;
 }
 
-static inline void lkx_events_inject(struct lkx_vcpu *v)
+static inline int lkx_events_inject(struct lkx_vcpu *v)
 {
 	bool window_asked = plat_read_once(v->run->request_interrupt_window);
 
 	/* Nearly every lap has nothing to deliver, nobody who waits, and no window to take back. */
 	if (unlikely(!lkx_events_quiet(&v->events) || window_asked || (v->proc_controls & LKX_WINDOWS)))
-		lkx_events_inject_some(v, window_asked);
+		return lkx_events_inject_some(v, window_asked);
+	return 1;
 }
 /* Entry did not happen after lkx_events_inject. */
 void lkx_events_cancel(struct lkx_vcpu *v);

@@ -5,10 +5,12 @@
 #include "exits.h"
 #include "mmio.h"
 #include "msr.h"
+#include "pv.h"
 
 /* What a hypercall nobody knows returns in RAX: KVM_ENOSYS and KVM_EPERM of <linux/kvm_para.h>. */
 #define HYPERCALL_ENOSYS 1000
 #define HYPERCALL_EPERM 1
+#define HYPERCALL_KICK_CPU 5
 
 static int resume(struct lkx_vcpu *v)
 {
@@ -39,11 +41,16 @@ static int general_protection(struct lkx_vcpu *v)
 	return 1;
 }
 
-/* Without a local APIC in the kernel, who wakes the guest is in user space. */
+/* Without a local APIC in the kernel, who wakes the guest is in user space. With one it waits before the next entry: lkx_lapic_look. */
 static int exit_hlt(struct lkx_vcpu *v)
 {
 	v->stats.halt_exits++;
 	lkx_skip_instruction(v);
+	if (v->lapic) {
+		v->mp_state = KVM_MP_STATE_HALTED;
+		lkx_request(v, LKX_REQUEST_LAPIC);
+		return 1;
+	}
 	v->run->exit_reason = KVM_EXIT_HLT;
 	return 0;
 }
@@ -57,8 +64,12 @@ static int exit_triple_fault(struct lkx_vcpu *v)
 static int exit_vmcall(struct lkx_vcpu *v)
 {
 	bool wide = lkx_is_64bit(v);
-	u64 result = lkx_cpl(v) ? -(u64)HYPERCALL_EPERM : -(u64)HYPERCALL_ENOSYS;
+	u64 number = v->regs.gpr[RAX], result = -(u64)HYPERCALL_ENOSYS;
 
+	if (lkx_cpl(v))
+		result = -(u64)HYPERCALL_EPERM;
+	else if (unlikely((wide ? number : (u32)number) == HYPERCALL_KICK_CPU))
+		result = lkx_pv_kick(v, (u32)v->regs.gpr[RCX]);
 	v->regs.gpr[RAX] = wide ? result : (u32)result;
 	lkx_skip_instruction(v);
 	return 1;

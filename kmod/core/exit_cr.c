@@ -34,7 +34,7 @@ static int write_cr(struct lkx_vcpu *v, unsigned int cr, u64 value)
 	case 8:
 		finish(v, lkx_cr8_set(v, value));
 		/* A higher priority only holds interrupts back; a lower one may let user space's APIC deliver one. */
-		if (old_cr8 <= v->cr8)
+		if (old_cr8 <= v->cr8 || v->lapic)
 			return 1;
 		v->run->exit_reason = KVM_EXIT_SET_TPR;
 		return 0;

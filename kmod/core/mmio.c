@@ -4,6 +4,7 @@
 #include "decode_address.h"
 #include "fetch.h"
 #include "ioevent.h"
+#include "lapic.h"
 #include "segment.h"
 
 static void read_context(struct lkx_vcpu *v, u64 gpr[16], struct lkx_decode_context *c)
@@ -84,6 +85,14 @@ static bool is_event(struct lkx_vcpu *v)
 	return true;
 }
 
+/* The current fragment where the vCPU's own APIC is. */
+static bool is_lapic(struct lkx_vcpu *v)
+{
+	struct lkx_mmio *m = &v->mmio;
+
+	return v->lapic && lkx_lapic_mmio(v, m->gpa[m->active], m->data + done_bytes(m), m->len[m->active], m->write);
+}
+
 /* Fills the run page with the current fragment. */
 static void ask_user_space(struct lkx_vcpu *v)
 {
@@ -138,7 +147,7 @@ static int continue_access(struct lkx_vcpu *v)
 	struct lkx_mmio *m = &v->mmio;
 
 	for (; m->active < m->fragments; m->active++) {
-		if (!in_memory(v) && !is_event(v)) {
+		if (!in_memory(v) && !is_lapic(v) && !is_event(v)) {
 			ask_user_space(v);
 			return 0;
 		}

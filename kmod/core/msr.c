@@ -3,11 +3,10 @@
 #include "cpuid.h"
 #include "cr.h"
 #include "exits.h"
+#include "lapic.h"
 #include "msr_filter.h"
+#include "pv.h"
 
-#define APIC_BASE_BSP BIT_ULL(8)
-#define APIC_BASE_X2APIC BIT_ULL(10)
-#define APIC_BASE_ENABLE BIT_ULL(11)
 #define DEBUGCTL_LBR BIT_ULL(0)
 #define DEBUGCTL_BTF BIT_ULL(1)
 #define MTRR_CAP_WC BIT_ULL(10)
@@ -37,7 +36,8 @@ static bool apic_base_valid(struct lkx_vcpu *v, u64 value)
 {
 	u64 reserved = 0x2ff | ~((1ull << lkx_cpuid_physical_bits(v)) - 1);
 
-	if (!lkx_cpuid_has(v, 1, LEAF_ECX, 21))
+	/* A local APIC in user space has it only where user space says so: its registers are MSRs. */
+	if (!lkx_cpuid_has(v, 1, LEAF_ECX, 21) || (v->cpuid_default && !v->lapic))
 		reserved |= APIC_BASE_X2APIC;
 	return !(value & reserved) && (value & (APIC_BASE_X2APIC | APIC_BASE_ENABLE)) != APIC_BASE_X2APIC;
 }
@@ -54,6 +54,11 @@ static bool set_cpu_msr(struct lkx_vcpu *v, u64 *field, u64 value)
 	*field = value;
 	v->cpu_msrs_changed = true;
 	return false;
+}
+
+static bool is_x2apic(struct lkx_vcpu *v, u32 index)
+{
+	return v->lapic && index >= LAPIC_MSR_FIRST && index <= LAPIC_MSR_LAST && lkx_lapic_x2apic(v);
 }
 
 bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
@@ -137,18 +142,26 @@ bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
 			return true;
 		*value = v->tsc_aux;
 		return false;
+	case MSR_INDEX_IA32_TSC_DEADLINE:
+		*value = lkx_lapic_deadline(v);
+		return by_guest && !v->lapic;
 	}
-	return true;
+	return is_x2apic(v, index) ? lkx_lapic_read(v, index - LAPIC_MSR_FIRST, value, true) : lkx_pv_msr_get(v, index, value);
 }
 
 bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 {
 	struct lkx_hw *hw = v->hw;
+	u64 old;
 
 	switch (index) {
 	case MSR_INDEX_IA32_TSC:
-		if (by_guest) /* SDM vol. 3, 18.17.3: the difference shows in TSC_ADJUST */
-			v->tsc_adjust += value - lkx_tsc_read(v);
+		if (!by_guest) {
+			lkx_tsc_write_vmm(v, value);
+			return false;
+		}
+		/* SDM vol. 3, 18.17.3: the difference shows in TSC_ADJUST */
+		v->tsc_adjust += value - lkx_tsc_read(v);
 		lkx_tsc_write(v, value);
 		return false;
 	case MSR_INDEX_IA32_APIC_BASE:
@@ -160,7 +173,10 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 			return true;
 		if (by_guest && !(v->apic_base & APIC_BASE_ENABLE) && (value & APIC_BASE_X2APIC))
 			return true;
+		old = v->apic_base;
 		v->apic_base = value;
+		if (v->lapic)
+			lkx_lapic_base_changed(v, old);
 		return false;
 	case MSR_INDEX_IA32_TSC_ADJUST:
 		if (by_guest)
@@ -227,8 +243,12 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 		if ((by_guest && !has_tsc_aux(v)) || (value >> 32))
 			return true;
 		return set_cpu_msr(v, &v->tsc_aux, value);
+	case MSR_INDEX_IA32_TSC_DEADLINE:
+		lkx_lapic_set_deadline(v, value);
+		return by_guest && !v->lapic;
 	}
-	return true; /* not there, or read-only */
+	/* or not there, or read-only */
+	return is_x2apic(v, index) ? lkx_lapic_write(v, index - LAPIC_MSR_FIRST, value, true) : lkx_pv_msr_set(v, index, value);
 }
 
 enum { SAVED, HIDDEN };
@@ -249,6 +269,8 @@ u32 lkx_msr_list(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, u32 *index,
 		if (msrs[i].list != SAVED)
 			continue;
 		if (msrs[i].index == MSR_INDEX_IA32_TSC_AUX && !caps->rdtscp)
+			continue;
+		if (msrs[i].index == MSR_INDEX_KVM_STEAL_TIME && !plat_knows_run_delay(hw))
 			continue;
 		if (count < max)
 			index[count] = msrs[i].index;

@@ -30,6 +30,13 @@ int lkx_msr_complete(struct lkx_vcpu *v);
 /* Guest TSC now, and making it read `value` now. */
 u64 lkx_tsc_read(struct lkx_vcpu *v);
 void lkx_tsc_write(struct lkx_vcpu *v, u64 value);
+/*
+ * KVM_SET_MSRS cannot write the TSCs of several vCPUs at one instant: 0, or what is within a second of what the VMM wrote to another, is meant to
+ * be that one's, and becomes so exactly.
+ */
+void lkx_tsc_write_vmm(struct lkx_vcpu *v, u64 value);
+/* What the guest's TSC counts while the host's counts `tsc`. */
+u64 lkx_tsc_scale(struct lkx_vcpu *v, u64 tsc);
 /* A new vCPU's: the VM's rate, 0 when the VM's first vCPU was made. */
 void lkx_tsc_init(struct lkx_vcpu *v);
 /* The frequency the guest's TSC runs at, in kHz: false where the processor can't. */

@@ -145,13 +145,16 @@ static int lap(struct lkx_vcpu *v)
 {
 	u64 host_xcr0;
 	bool failed;
+	int r;
 
 	if (unlikely(v->triple_fault)) {
 		v->triple_fault = false;
 		v->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return 0;
 	}
-	lkx_events_inject(v);
+	r = lkx_events_inject(v);
+	if (unlikely(r <= 0))
+		return r;
 	if (!plat_entry_begin(v)) {
 		lkx_events_cancel(v);
 		return 1;
@@ -159,7 +162,7 @@ static int lap(struct lkx_vcpu *v)
 	/* From here a kick interrupts this CPU; whoever changed something before sees or is seen. Pairs with lkx_tlb_flush. */
 	plat_store32(&v->mode, LKX_IN_GUEST);
 	plat_mb();
-	if (unlikely(plat_entry_pending(v))) {
+	if (unlikely(plat_entry_pending(v) || plat_read_once(v->events.requests))) {
 		plat_store32(&v->mode, LKX_OUTSIDE_GUEST);
 		plat_entry_end(v);
 		lkx_events_cancel(v);
@@ -206,7 +209,7 @@ static int run_guest(struct lkx_vcpu *v)
 	int r;
 
 	/* Without a local APIC here the run page carries CR8 in both directions. */
-	if (unlikely(cr8 != v->cr8) && lkx_cr8_set(v, cr8))
+	if (unlikely(cr8 != v->cr8) && !v->lapic && lkx_cr8_set(v, cr8))
 		return -EINVAL;
 	r = finish_last_exit(v);
 	if (r <= 0)

@@ -216,15 +216,6 @@ void lkx_translate(struct lkx_vcpu *v, struct kvm_translation *t)
 	t->usermode = 0;
 }
 
-int lkx_set_mp_state(struct lkx_vcpu *v, const struct kvm_mp_state *s)
-{
-	/* Without a local APIC in the kernel nothing can wake a vCPU: it runs. */
-	if (s->mp_state != KVM_MP_STATE_RUNNABLE)
-		return -EINVAL;
-	v->mp_state = s->mp_state;
-	return 0;
-}
-
 void lkx_fill_run_page(struct lkx_vcpu *v)
 {
 	struct kvm_run *run = v->run;

@@ -14,7 +14,9 @@ int lkx_set_sregs(struct lkx_vcpu *v, const struct kvm_sregs *s);
 void lkx_get_sregs2(struct lkx_vcpu *v, struct kvm_sregs2 *s);
 int lkx_set_sregs2(struct lkx_vcpu *v, const struct kvm_sregs2 *s);
 void lkx_translate(struct lkx_vcpu *v, struct kvm_translation *t);
+/* lapic_run.c: 0, or -EINVAL where there is no such state, or nothing that could end it. */
 int lkx_set_mp_state(struct lkx_vcpu *v, const struct kvm_mp_state *s);
+void lkx_get_mp_state(struct lkx_vcpu *v, struct kvm_mp_state *s);
 
 /* --- state_events.c --- */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* KVM_GET_VCPU_EVENTS and KVM_SET_VCPU_EVENTS: what is on its way to the guest, and what holds it up. */
 #include "events.h"
+#include "lapic.h"
 #include "state.h"
 
 #define LAST_EXCEPTION 31
@@ -57,6 +58,8 @@ static bool valid(struct lkx_vcpu *v, const struct kvm_vcpu_events *s, bool exce
 	if (v->vm->triple_fault_event)
 		known |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 	/* No SIPI without a local APIC here. */
+	if (v->lapic)
+		known |= KVM_VCPUEVENT_VALID_SIPI_VECTOR;
 	if (s->flags & ~known)
 		return false;
 	/* Stock KVM's events say that there is no SMM: that is so. */
@@ -127,5 +130,10 @@ int lkx_set_vcpu_events(struct lkx_vcpu *v, const struct kvm_vcpu_events *s)
 	}
 	if (s->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		v->triple_fault = s->triple_fault.pending;
+	if (v->lapic) {
+		if (s->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
+			v->lapic->startup_vector = s->sipi_vector;
+		lkx_request(v, LKX_REQUEST_LAPIC);
+	}
 	return 0;
 }

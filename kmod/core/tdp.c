@@ -144,20 +144,26 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 	return 0;
 }
 
+/* The frames that a slot has in the hva range; false where there are none. */
+static bool frames_in(const struct lkx_memslot *slot, u64 start, u64 end, u64 *gfn, u64 *gfn_end)
+{
+	start = max(start, slot->hva);
+	end = min(end, slot->hva + (slot->npages << LKX_PAGE_SHIFT));
+	*gfn = slot->base_gfn + ((start - slot->hva) >> LKX_PAGE_SHIFT);
+	*gfn_end = slot->base_gfn + ((end - slot->hva + LKX_PAGE_BYTES - 1) >> LKX_PAGE_SHIFT);
+	return start < end;
+}
+
 /*
  * Takes away what `slot` maps of the hva range. Called with ept.lock held; gives it up now and then, but does not sleep. Nothing
  * is mapped again behind it: plat_mmu_retry refuses addresses of the range until the host is done.
  */
 static void zap_hva(struct lkx_vm *vm, const struct lkx_memslot *slot, u64 start, u64 end)
 {
-	u64 slot_end = slot->hva + (slot->npages << LKX_PAGE_SHIFT), gfn, gfn_end;
+	u64 gfn, gfn_end;
 
-	start = max(start, slot->hva);
-	end = min(end, slot_end);
-	if (start >= end)
+	if (!frames_in(slot, start, end, &gfn, &gfn_end))
 		return;
-	gfn = slot->base_gfn + ((start - slot->hva) >> LKX_PAGE_SHIFT);
-	gfn_end = slot->base_gfn + ((end - slot->hva + LKX_PAGE_BYTES - 1) >> LKX_PAGE_SHIFT);
 	while (!lkx_ept_zap_some(vm, &gfn, gfn_end, NULL)) {
 		plat_spin_unlock(vm->hw, &vm->ept.lock);
 		plat_spin_lock(vm->hw, &vm->ept.lock);
@@ -187,4 +193,29 @@ void lkx_mmu_invalidate(struct lkx_vm *vm, u64 hva_start, u64 hva_end)
 	if (owed)
 		lkx_tlb_flush(vm);
 	plat_rcu_unlock(vm->hw);
+}
+
+bool lkx_mmu_age(struct lkx_vm *vm, u64 hva_start, u64 hva_end, enum lkx_age what)
+{
+	const struct lkx_memslots *slots;
+	u64 gfn, gfn_end;
+	bool young = false;
+	u32 i;
+
+	plat_rcu_lock(vm->hw);
+	plat_spin_lock(vm->hw, &vm->ept.lock);
+	slots = plat_rcu_load(vm->hw, vm->slots);
+	for (i = 0; slots && i < slots->count; i++)
+		if (frames_in(&slots->slot[i], hva_start, hva_end, &gfn, &gfn_end))
+			young |= lkx_ept_age(vm, gfn, gfn_end, what != LKX_AGE_TEST);
+	plat_spin_unlock(vm->hw, &vm->ept.lock);
+	plat_rcu_unlock(vm->hw);
+	if (!young || what == LKX_AGE_TEST)
+		return young;
+	/* Without accessed bits the next touch shows by its fault. */
+	if (!(vm->ept.eptp & EPTP_ACCESS_DIRTY))
+		lkx_mmu_invalidate(vm, hva_start, hva_end);
+	else if (what == LKX_AGE_CLEAR_FLUSH)
+		lkx_tlb_flush(vm);
+	return true;
 }

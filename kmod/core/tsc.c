@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* The guest's TSC: host TSC * multiplier + offset, by the processor. SDM vol. 3, 25.6.5 and 26.3. */
 #include "msr.h"
+#include "pv.h"
 
 #define MULTIPLIER_ONE (1ull << 48)
 
@@ -14,10 +15,35 @@ u64 lkx_tsc_read(struct lkx_vcpu *v)
 	return scale(hw_rdtsc(v->hw), v->tsc_multiplier) + v->tsc_offset;
 }
 
+u64 lkx_tsc_scale(struct lkx_vcpu *v, u64 tsc)
+{
+	return scale(tsc, v->tsc_multiplier);
+}
+
+static void set_offset(struct lkx_vcpu *v, u64 offset)
+{
+	plat_store64(&v->tsc_offset, offset);
+	vmcs_write64(v->hw, TSC_OFFSET, offset);
+	/* Each vCPU's clock counts by its own TSC, and says whether all are one. */
+	lkx_pv_clocks_changed(v->vm);
+}
+
 void lkx_tsc_write(struct lkx_vcpu *v, u64 value)
 {
-	v->tsc_offset = value - scale(hw_rdtsc(v->hw), v->tsc_multiplier);
-	vmcs_write64(v->hw, TSC_OFFSET, v->tsc_offset);
+	set_offset(v, value - scale(hw_rdtsc(v->hw), v->tsc_multiplier));
+}
+
+void lkx_tsc_write_vmm(struct lkx_vcpu *v, u64 value)
+{
+	u64 now = scale(hw_rdtsc(v->hw), v->tsc_multiplier), offset = value - now, second = v->tsc_khz * 1000ull;
+	u64 common = plat_load64(&v->vm->tsc_offset);
+
+	if (!value || (plat_read_once(v->vm->tsc_written) && offset - common + second < 2 * second))
+		offset = common;
+	else
+		plat_store64(&v->vm->tsc_offset, offset);
+	plat_write_once(v->vm->tsc_written, true);
+	set_offset(v, offset);
 }
 
 bool lkx_tsc_set_khz(struct lkx_vcpu *v, u32 khz)
@@ -52,10 +78,9 @@ void lkx_tsc_init(struct lkx_vcpu *v)
 		plat_warn_on(v->hw, true);
 	/* The processors of one machine count together: from the first one's creation. */
 	if (!vm->tsc_started) {
-		vm->tsc_offset = v->tsc_offset;
+		plat_store64(&vm->tsc_offset, v->tsc_offset);
 		vm->tsc_started = true;
 	} else {
-		v->tsc_offset = vm->tsc_offset;
-		vmcs_write64(v->hw, TSC_OFFSET, v->tsc_offset);
+		set_offset(v, plat_load64(&vm->tsc_offset));
 	}
 }

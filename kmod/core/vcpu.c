@@ -2,14 +2,15 @@
 #include "vcpu.h"
 #include "cpuid.h"
 #include "cr.h"
+#include "lapic.h"
 #include "msr.h"
+#include "pv.h"
 
 #define AR_DATA 0x93
 #define AR_CODE 0x9b
 #define AR_LDT 0x82
 #define AR_BUSY_TSS 0x8b
 #define APIC_BASE_RESET 0xfee00800ull
-#define APIC_BASE_IS_BSP 0x100
 #define MISC_ENABLE_NO_BTS BIT_ULL(11)
 #define MISC_ENABLE_NO_PEBS BIT_ULL(12)
 #define PAT_RESET 0x0007040600070406ull
@@ -72,8 +73,8 @@ static void init_controls(struct lkx_vcpu *v)
 		vmcs_write32(hw, PREEMPTION_TIMER_VALUE, caps->preemption_ticks >> caps->preemption_timer_shift);
 }
 
-/* SDM vol. 3, table 9-1. */
-static void init_guest_state(struct lkx_vcpu *v)
+/* SDM vol. 3, table 9-1: what reset and INIT have in common. */
+static void init_registers(struct lkx_vcpu *v, u64 cr0)
 {
 	struct lkx_hw *hw = v->hw;
 	unsigned int seg;
@@ -87,14 +88,10 @@ static void init_guest_state(struct lkx_vcpu *v)
 	vmcs_write32(hw, GUEST_IDTR_LIMIT, 0xffff);
 	vmcs_writen(hw, GUEST_GDTR_BASE, 0);
 	vmcs_writen(hw, GUEST_IDTR_BASE, 0);
-	vmcs_write32(hw, GUEST_SYSENTER_CS, 0);
-	vmcs_writen(hw, GUEST_SYSENTER_ESP, 0);
-	vmcs_writen(hw, GUEST_SYSENTER_EIP, 0);
 	vmcs_write32(hw, GUEST_INTERRUPTIBILITY, 0);
 	vmcs_write32(hw, GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 	vmcs_writen(hw, GUEST_PENDING_DEBUG, 0);
 	vmcs_write64(hw, GUEST_IA32_DEBUGCTL, 0);
-	vmcs_write64(hw, GUEST_IA32_PAT, PAT_RESET);
 	vmcs_writen(hw, GUEST_DR7, DR7_FIXED1);
 	vmcs_writen(hw, GUEST_RIP, RIP_RESET);
 	vmcs_writen(hw, GUEST_RSP, 0);
@@ -102,14 +99,49 @@ static void init_guest_state(struct lkx_vcpu *v)
 	vmcs_writen(hw, GUEST_CR3, 0);
 	v->regs.gpr[RDX] = 0x600; /* family 6: what reset leaves there */
 	v->dr6 = DR6_FIXED1;
+	lkx_efer_load(v, 0);
+	lkx_cr0_load(v, cr0);
+	lkx_cr4_load(v, 0);
+}
+
+static void init_guest_state(struct lkx_vcpu *v)
+{
+	struct lkx_hw *hw = v->hw;
+
+	init_registers(v, CR0_CD | CR0_NW | CR0_ET);
+	vmcs_write32(hw, GUEST_SYSENTER_CS, 0);
+	vmcs_writen(hw, GUEST_SYSENTER_ESP, 0);
+	vmcs_writen(hw, GUEST_SYSENTER_EIP, 0);
+	vmcs_write64(hw, GUEST_IA32_PAT, PAT_RESET);
 	v->xcr0 = XCR0_X87;
-	v->apic_base = APIC_BASE_RESET | (v->id == 0 ? APIC_BASE_IS_BSP : 0);
+	v->apic_base = APIC_BASE_RESET | (v->id == 0 ? APIC_BASE_BSP : 0);
 	v->misc_enable = MISC_ENABLE_NO_BTS | MISC_ENABLE_NO_PEBS;
 	v->bios_sign_id = BIOS_SIGN_ID_RESET;
 	v->mp_state = KVM_MP_STATE_RUNNABLE;
-	lkx_efer_load(v, 0);
-	lkx_cr0_load(v, CR0_CD | CR0_NW | CR0_ET);
-	lkx_cr4_load(v, 0);
+}
+
+void lkx_vcpu_init_reset(struct lkx_vcpu *v)
+{
+	u64 cr0 = lkx_cr0(v) & (CR0_CD | CR0_NW);
+	struct lkx_events *e = &v->events;
+
+	memset(v->regs.gpr, 0, sizeof(v->regs.gpr));
+	memset(v->dr, 0, sizeof(v->dr));
+	v->cr2 = 0;
+	init_registers(v, cr0 | CR0_ET);
+	/* What was on its way is forgotten. */
+	e->exception_pending = e->interrupt_pending = e->exception_injected = e->interrupt_injected = e->nmi_injected = false;
+	e->nmi_pending = 0;
+	v->triple_fault = v->stepped = false;
+	lkx_pv_reset(v);
+	v->tlb_generation = LKX_TLB_STALE;
+}
+
+void lkx_vcpu_start_up(struct lkx_vcpu *v, u8 vector)
+{
+	vmcs_write16(v->hw, GUEST_CS_SELECTOR, vector << 8);
+	vmcs_writen(v->hw, GUEST_CS_BASE, vector << 12);
+	lkx_set_rip(v, 0);
 }
 
 int lkx_vcpu_init(struct lkx_vcpu *v)
@@ -133,13 +165,14 @@ int lkx_vcpu_init(struct lkx_vcpu *v)
 	lkx_cr_cpuid_changed(v);
 	lkx_tsc_init(v);
 	v->vm->has_vcpus = true;
-	return 0;
+	return lkx_lapic_create(v);
 }
 
 void lkx_vcpu_destroy(struct lkx_vcpu *v)
 {
 	plat_free(v->hw, v->cpuid);
 	v->cpuid = NULL;
+	lkx_lapic_destroy(v);
 	lkx_ept_cache_drain(v->hw, &v->ept_cache);
 }
 

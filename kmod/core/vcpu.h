@@ -32,7 +32,7 @@ struct lkx_events {
 	bool exception_pending;  /* raised by the core, not delivered yet */
 	bool interrupt_pending;  /* KVM_INTERRUPT's, waiting for the guest to take interrupts */
 	u8 nmi_pending;          /* 0 to 2 */
-	u8 unused;               /* 0 */
+	u8 requests;             /* [a] LKX_REQUEST_*: any thread's, by lkx_request */
 	bool exception_injected; /* delivery was interrupted by a VM exit, or is in the VMCS */
 	bool interrupt_injected;
 	bool nmi_injected;
@@ -51,6 +51,11 @@ struct lkx_events {
 };
 _Static_assert(offsetof(struct lkx_events, entry_info_valid) == 7 && offsetof(struct lkx_events, exception_vector) == 8,
 	       "lkx_events_quiet looks at what comes first");
+
+/* What a vCPU has to see to before it enters the guest, interrupts on and its VMCS current: bits of lkx_events.requests. */
+#define LKX_REQUEST_LAPIC 1            /* something may be deliverable */
+#define LKX_REQUEST_CLOCK 2            /* the guest's pvclock structure is to be written anew */
+#define LKX_REQUEST_STEAL_TIME 4       /* its steal time, likewise */
 
 /* What KVM_RUN has to finish first, because user space answered an exit. */
 enum lkx_completion {
@@ -97,6 +102,15 @@ struct lkx_cpuid_last {
 
 enum lkx_mode { LKX_OUTSIDE_GUEST, LKX_IN_GUEST };
 
+/* What a guest that knows KVM has asked for (pv.c). */
+struct lkx_pv {
+	u64 clock;              /* [a] MSR_KVM_SYSTEM_TIME as written */
+	u64 steal_time;         /* MSR_KVM_STEAL_TIME, likewise */
+	u64 run_delay;          /* of the thread, when it was last told to the guest */
+	bool steal_begun;       /* run_delay is something */
+	bool clock_paused;      /* KVM_KVMCLOCK_CTRL, which the guest has not been told */
+};
+
 /* Owned by the thread in the vCPU's ioctl (the platform's vCPU lock) but for what is marked [a]. */
 struct lkx_vcpu {
 	struct lkx_hw *hw;      /* [I] */
@@ -104,6 +118,7 @@ struct lkx_vcpu {
 	struct kvm_run *run;    /* [I] shared with user space: plat_read_once only */
 	u8 *pio_data;           /* [I] one page, shared with user space */
 	u32 id;                 /* [I] */
+	struct lkx_lapic *lapic; /* [I] NULL: user space has it */
 	u16 vpid;               /* [I] 0: none left, the hardware flushes at every transition */
 
 	struct lkx_regs regs;
@@ -131,7 +146,7 @@ struct lkx_vcpu {
 	bool msr_filtered;      /* at the last entry the VMCS had the page of a filter */
 	u64 msr_bitmap_pa;      /* as in the VMCS */
 	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
-	u64 tsc_offset, tsc_multiplier;
+	u64 tsc_offset, tsc_multiplier; /* [a] */
 	u32 tsc_khz;
 	u32 mp_state;           /* KVM_MP_STATE_* */
 	u32 proc_controls;      /* as written to the VMCS, so that windows cost a write only when they change */
@@ -153,6 +168,7 @@ struct lkx_vcpu {
 	u64 guest_xcr0_allowed;
 
 	struct lkx_vcpu_stats stats;
+	struct lkx_pv pv;
 
 	/* The last exit's unfinished part. */
 	enum lkx_completion completion;
@@ -247,10 +263,31 @@ static inline void lkx_wake(struct lkx_vcpu *v)
 		vmcs_write32(v->hw, GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
 }
 
+/*
+ * From any thread and context. A vCPU in guest mode does not notice until it leaves it: whoever cannot wait for that kicks it afterwards.
+ */
+static inline void lkx_request(struct lkx_vcpu *v, u8 requests)
+{
+	plat_or8(&v->events.requests, requests);
+}
+
+/* The vCPU's own thread: which of `requests` there were; they are no more. What follows sees what whoever made them did before. */
+static inline u8 lkx_take_requests(struct lkx_vcpu *v, u8 requests)
+{
+	u8 made = plat_read_once(v->events.requests) & requests;
+
+	if (made)
+		plat_and8(&v->events.requests, ~made);
+	return made;
+}
+
 /* --- vcpu.c --- */
 
 /* Fills a new vCPU's VMCS (current and cleared) and state as after reset (SDM vol. 3, table 9-1). 0 or -ENOMEM. */
 int lkx_vcpu_init(struct lkx_vcpu *v);
+/* INIT: the state that SDM vol. 3, table 9-1 has for it. And STARTUP: real mode at vector << 12. */
+void lkx_vcpu_init_reset(struct lkx_vcpu *v);
+void lkx_vcpu_start_up(struct lkx_vcpu *v, u8 vector);
 /* Frees what the core allocated for it. */
 void lkx_vcpu_destroy(struct lkx_vcpu *v);
 /* RIP past the instruction that exited (at `rip`), its interrupt shadow over, and a single-step trap raised if TF asks for it. */

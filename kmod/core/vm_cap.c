@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-#include "vm.h"
+#include "lapic.h"
 
 #define MSR_EXIT_REASONS (KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
 
@@ -23,6 +23,9 @@ static u32 *setting(struct lkx_vm *vm, const struct kvm_enable_cap *cap, u64 *al
 	case KVM_CAP_X86_DISABLE_EXITS:
 		*allowed = vm->caps->disable_exits;
 		return &vm->disabled_exits;
+	case KVM_CAP_X2APIC_API:
+		*allowed = LKX_X2APIC_API;
+		return &vm->x2apic_api;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		/* All pages at first is for those who clear by hand. */
 		if (cap->args[0] & manual)
@@ -38,6 +41,8 @@ int lkx_vm_enable_cap(struct lkx_vm *vm, const struct kvm_enable_cap *cap)
 	u64 value = cap->args[0], allowed;
 	u32 *to = setting(vm, cap, &allowed);
 
+	if (cap->cap == KVM_CAP_SPLIT_IRQCHIP && !cap->flags)
+		return lkx_lapics_enable(vm, value);
 	if (cap->flags || !to || (value & ~allowed))
 		return -EINVAL;
 	if (cap->cap == KVM_CAP_X86_DISABLE_EXITS) {
@@ -46,6 +51,8 @@ int lkx_vm_enable_cap(struct lkx_vm *vm, const struct kvm_enable_cap *cap)
 			return -EINVAL;
 		value |= *to;
 	}
+	if (cap->cap == KVM_CAP_X2APIC_API)
+		value |= *to;
 	plat_store32(to, allowed == ~0ull ? !!value : value);
 	return 0;
 }

@@ -45,6 +45,10 @@ enum lkx_msr_index {
 #define CR4_SMAP BIT_ULL(21)
 #define CR4_PKE BIT_ULL(22)
 
+#define APIC_BASE_BSP BIT_ULL(8)
+#define APIC_BASE_X2APIC BIT_ULL(10)
+#define APIC_BASE_ENABLE BIT_ULL(11)
+
 #define EFER_SCE_BIT BIT_ULL(0)
 #define EFER_LME_BIT BIT_ULL(8)
 #define EFER_LMA_BIT BIT_ULL(10)

@@ -15,6 +15,7 @@
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/ktime.h>
 #include <linux/kvm.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -22,6 +23,7 @@
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/stddef.h>
@@ -173,6 +175,27 @@ static inline void plat_store32(u32 *p, u32 v)
 	WRITE_ONCE(*p, v);
 }
 
+/* Sets bits of a byte whose neighbours are others' to write; a full barrier. */
+static inline void plat_or8(u8 *p, u8 bits)
+{
+	asm volatile(LOCK_PREFIX "orb %1, %0" : "+m"(*p) : "iq"(bits) : "memory");
+}
+
+static inline void plat_and8(u8 *p, u8 bits)
+{
+	asm volatile(LOCK_PREFIX "andb %1, %0" : "+m"(*p) : "iq"(bits) : "memory");
+}
+
+static inline u32 plat_load32_acquire(const u32 *p)
+{
+	return smp_load_acquire(p);
+}
+
+static inline void plat_store32_release(u32 *p, u32 v)
+{
+	smp_store_release(p, v);
+}
+
 #define plat_mb() smp_mb()
 #define plat_rmb() smp_rmb()
 #define plat_wmb() smp_wmb()
@@ -198,6 +221,8 @@ static inline void plat_breathe(struct lkx_hw *hw)
 /* Copy `len` bytes; 0 or -EFAULT. May sleep. */
 int plat_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t len);
 int plat_user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
+/* The same where nothing may sleep: -EFAULT too where the page would have to be fetched. */
+int plat_user_write_atomic(struct lkx_hw *hw, u64 hva, const void *from, size_t len);
 /* Compare and exchange of `size` 4 or 8 naturally aligned bytes: 0, -EAGAIN if *hva was not `old`, -EFAULT. */
 int plat_user_cmpxchg(struct lkx_hw *hw, u64 hva, unsigned int size, u64 old, u64 new);
 
@@ -262,6 +287,24 @@ u32 plat_cpu(struct lkx_vcpu *v);
 /* Interrupts on again: a host interrupt that caused the exit is taken here. */
 void plat_entry_end(struct lkx_vcpu *v);
 
+/* --- local APICs (linux/lapic.c) --- */
+
+/* What a vCPU with a local APIC has of the platform: 0 or -ENOMEM. Destroying it ends its timer, and nothing touches the vCPU any more. */
+int plat_lapic_create(struct lkx_vcpu *v);
+void plat_lapic_destroy(struct lkx_vcpu *v);
+/* A clock that never goes back, in nanoseconds. */
+static inline u64 plat_now(struct lkx_hw *hw)
+{
+	return ktime_get_ns();
+}
+
+/* At `at` of that clock, or as soon as it is past, lkx_lapic_timer_fired, in any context; in place of what was set before. 0: not at all. */
+void plat_timer_set(struct lkx_vcpu *v, u64 at);
+/* LKX_REQUEST_LAPIC was made, from any context: v leaves the guest, or plat_block. */
+void plat_notify(struct lkx_vcpu *v);
+/* Waits, interrupts on, until there is LKX_REQUEST_LAPIC: 0; or a signal, whatever else there is: -EINTR. */
+int plat_block(struct lkx_vcpu *v);
+
 /* --- events (linux/ioeventfd.c) --- */
 
 /* Tells whoever waits for a lkx_ioevent's target. In plat_rcu_lock; does not sleep. */
@@ -273,6 +316,31 @@ void plat_ioevent_signal(struct lkx_vm *vm, void *target);
 u64 plat_guest_xcr0(struct lkx_hw *hw);
 /* Ticks of the host's TSC a millisecond. */
 u32 plat_tsc_khz(struct lkx_hw *hw);
+
+/* The host's clocks at one instant. */
+struct lkx_host_clocks {
+	u64 boot, real; /* ns since boot, with the time asleep; since 1970 */
+	u64 tsc;
+	u32 epoch;       /* another after each sleep: TSCs of different ones have nothing to do with each other */
+	bool tsc_stable; /* all processors' TSCs are one clock, which the others follow */
+};
+
+void plat_host_clocks(struct lkx_hw *hw, struct lkx_host_clocks *now);
+
+/* How long the calling thread has waited for a processor, in ns: where the kernel counts that. */
+static inline bool plat_knows_run_delay(struct lkx_hw *hw)
+{
+	return IS_ENABLED(CONFIG_SCHED_INFO);
+}
+
+static inline u64 plat_run_delay(struct lkx_hw *hw)
+{
+#ifdef CONFIG_SCHED_INFO
+	return current->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
 
 /* --- seeing what happens --- */
 

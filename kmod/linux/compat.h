@@ -54,6 +54,16 @@ static inline void lkx_shrinker_free(struct shrinker *s)
 }
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define lkx_hrtimer_setup(timer, f, clock, mode) hrtimer_setup(timer, f, clock, mode)
+#else
+#define lkx_hrtimer_setup(timer, f, clock, mode)   \
+	do {                                       \
+		hrtimer_init(timer, clock, mode);  \
+		(timer)->function = f;             \
+	} while (0)
+#endif
+
 /* emergency.c */
 #define LKX_STOCK_TAKES_SLOT_AT_LOAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
 

@@ -44,6 +44,12 @@ long lkx_ioeventfd(struct linux_vm *vm, void __user *user);
 /* No vCPU is left. */
 void lkx_ioeventfds_free(struct linux_vm *vm);
 
+/* irqfd.c: KVM_IRQFD and KVM_SET_GSI_ROUTING. 0 or -errno. */
+long lkx_irqfd(struct linux_vm *vm, void __user *user);
+long lkx_set_routing(struct linux_vm *vm, struct kvm_irq_routing __user *user);
+/* Nobody interrupts the VM's vCPUs any more; they are still there. */
+void lkx_irqfds_end(struct linux_vm *vm);
+
 /* KVM_CREATE_VCPU: the new vCPU's fd, or -errno. */
 int lkx_vcpu_create(struct linux_vm *vm, unsigned long id);
 /* The same but for the fd: its file, or an ERR_PTR. With registers and CPUID of `c` unless that is NULL. */

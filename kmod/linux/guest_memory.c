@@ -35,6 +35,11 @@ int plat_user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len)
 	return copy_to_user(user_ptr(hva), from, len) ? -EFAULT : 0;
 }
 
+int plat_user_write_atomic(struct lkx_hw *hw, u64 hva, const void *from, size_t len)
+{
+	return copy_to_user_nofault(user_ptr(hva), from, len);
+}
+
 static int cmpxchg_result(int failed)
 {
 	return failed == 1 ? -EAGAIN : failed;

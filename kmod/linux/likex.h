@@ -8,9 +8,11 @@
 #include "vmx_cpu.h"
 #include <linux/cpumask.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/user-return-notifier.h>
@@ -30,13 +32,20 @@ struct linux_vm {
 	struct mm_struct *mm;           /* [I] the address space its slots are in; held by mmgrab */
 	struct lkx_mm *watcher;         /* [I] the mmu_notifier of mm, shared by its VMs */
 	struct list_head ranges;        /* [L] where its slots are in mm: lkx_range.link */
-	struct linux_vcpu *vcpu[LIKEX_MAX_VCPUS]; /* [a] the first `vcpus`, in order of creation */
-	u32 vcpus;                      /* [L], read with acquire */
+	struct list_head irqfds;        /* [L] irqfd.c's */
 	struct lkx_system *system;      /* [I] the open of the device that made it */
 	spinlock_t reclaim_lock;        /* the host takes page tables; not once it is off the list of VMs. Outside of ept.lock */
 	u32 id;                         /* [I] its number in debugfs */
 	pid_t pid;                      /* [I] the process that made it, for people */
 	struct rcu_head rcu;
+};
+
+/* What a vCPU with a local APIC in the kernel has. */
+struct lkx_lapic_host {
+	struct lkx_vcpu *vcpu;          /* [I] */
+	struct rcuwait wait;            /* the vCPU's thread, while it waits in plat_block */
+	struct hrtimer timer;
+	u64 poll_ns;                    /* how long it looks around before it sleeps; the thread's own */
 };
 
 struct linux_vcpu {
@@ -60,6 +69,7 @@ struct linux_vcpu {
 	u16 host_ds, host_es, host_fs, host_gs;
 	u64 host_fs_base, host_kernel_gs_base;
 	unsigned long host_cr3, host_cr4; /* as in the VMCS */
+	struct lkx_lapic_host *lapic;   /* [I] NULL: none */
 	/* extended state */
 	struct fpu_guest fpu;
 	bool sigset_active;

@@ -45,11 +45,19 @@ static void begin_invalidate(struct lkx_mm *w, unsigned long start, unsigned lon
 	spin_unlock(&w->lock);
 }
 
-/* H2. Does not sleep: good for ranges that may not block, too. Under ranges_lock no VM that it finds can end. */
-static void invalidate_vms(struct lkx_mm *w, unsigned long start, unsigned long end)
+static bool invalidate(struct lkx_vm *vm, u64 start, u64 end, enum lkx_age what)
+{
+	lkx_mmu_invalidate(vm, start, end);
+	return false;
+}
+
+/* Asks each VM with a slot there. Does not sleep. Under ranges_lock no VM that it finds can end. */
+static bool ask_vms(struct lkx_mm *w, unsigned long start, unsigned long end,
+		    bool (*ask)(struct lkx_vm *vm, u64 start, u64 end, enum lkx_age what), enum lkx_age what)
 {
 	struct interval_tree_node *node;
 	struct linux_vm *done = NULL;
+	bool any = false;
 
 	read_lock(&w->ranges_lock);
 	for (node = interval_tree_iter_first(&w->ranges, start, end - 1); node;
@@ -58,10 +66,17 @@ static void invalidate_vms(struct lkx_mm *w, unsigned long start, unsigned long 
 
 		/* It takes care of all its slots at once, and they are mostly neighbours. */
 		if (vm != done)
-			lkx_mmu_invalidate(&vm->core, start, end);
+			any |= ask(&vm->core, start, end, what);
 		done = vm;
 	}
 	read_unlock(&w->ranges_lock);
+	return any;
+}
+
+/* H2. Good for ranges that may not block, too. */
+static void invalidate_vms(struct lkx_mm *w, unsigned long start, unsigned long end)
+{
+	ask_vms(w, start, end, invalidate, LKX_AGE_TEST);
 }
 
 static int invalidate_range_start(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
@@ -85,6 +100,25 @@ static void invalidate_range_end(struct mmu_notifier *notifier, const struct mmu
 	if (!WARN_ON_ONCE(!w->in_progress))
 		WRITE_ONCE(w->in_progress, w->in_progress - 1);
 	spin_unlock(&w->lock);
+}
+
+/*
+ * Which memory is in use? The VMM's own page tables don't tell: the guest's accesses go past them. Called with a lock of those tables held, which
+ * nobody takes in here.
+ */
+static int clear_flush_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	return ask_vms(to_mm(notifier), start, end, lkx_mmu_age, LKX_AGE_CLEAR_FLUSH);
+}
+
+static int clear_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	return ask_vms(to_mm(notifier), start, end, lkx_mmu_age, LKX_AGE_CLEAR);
+}
+
+static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long address)
+{
+	return ask_vms(to_mm(notifier), address, address + 1, lkx_mmu_age, LKX_AGE_TEST);
 }
 
 /* The address space ends while its VMs' files are still open: an invalidation of everything that never ends. */
@@ -116,6 +150,9 @@ static void free_notifier(struct mmu_notifier *notifier)
 static const struct mmu_notifier_ops notifier_ops = {
 	.invalidate_range_start = invalidate_range_start,
 	.invalidate_range_end = invalidate_range_end,
+	.clear_flush_young = clear_flush_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
 	.release = release,
 	.alloc_notifier = alloc_notifier,
 	.free_notifier = free_notifier,

@@ -4,6 +4,7 @@
 #include "cpuid.h"
 #include "debug.h"
 #include "files.h"
+#include "lapic.h"
 #include "msr.h"
 #include "vmx_cpu.h"
 #include <linux/module.h>
@@ -138,7 +139,15 @@ long lkx_check_extension(unsigned long cap)
 	case KVM_CAP_GET_MSR_FEATURES:
 	case KVM_CAP_SET_GUEST_DEBUG:
 	case KVM_CAP_X86_ROBUST_SINGLESTEP:
+	case KVM_CAP_SPLIT_IRQCHIP:
+	case KVM_CAP_SIGNAL_MSI:
+	case KVM_CAP_IRQFD:
+	case KVM_CAP_TSC_DEADLINE_TIMER:
+	case KVM_CAP_CLOCKSOURCE:
+	case KVM_CAP_KVMCLOCK_CTRL:
 		return 1;
+	case KVM_CAP_X2APIC_API:
+		return LKX_X2APIC_API;
 	case KVM_CAP_SET_GUEST_DEBUG2:
 		return LKX_GUEST_DEBUG;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
@@ -153,6 +162,8 @@ long lkx_check_extension(unsigned long cap)
 		return LKX_CLOCK_FLAGS;
 	case KVM_CAP_TSC_CONTROL:
 		return lkx_caps.tsc_scaling;
+	case KVM_CAP_IRQ_ROUTING:
+		return LIKEX_MAX_IRQ_ROUTES;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), LIKEX_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:
@@ -183,7 +194,7 @@ static struct linux_vm *own_vm(struct lkx_system *s)
 /* Its first vCPU: LiKeX knows one. */
 static struct linux_vcpu *own_vcpu(struct linux_vm *vm)
 {
-	return smp_load_acquire(&vm->vcpus) ? vm->vcpu[0] : NULL;
+	return lkx_vm_vcpus(&vm->core) ? linux_vcpu(vm->core.vcpu[0]) : NULL;
 }
 
 /* Not a system ioctl: LiKeX's way, it is for the VM or its first vCPU. */

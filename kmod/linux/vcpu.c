@@ -143,8 +143,8 @@ static bool id_taken(struct linux_vm *vm, u32 id)
 {
 	u32 i;
 
-	for (i = 0; i < vm->vcpus; i++)
-		if (vm->vcpu[i]->core.id == id)
+	for (i = 0; i < vm->core.vcpus; i++)
+		if (vm->core.vcpu[i]->id == id)
 			return true;
 	return false;
 }
@@ -157,7 +157,7 @@ struct file *lkx_vcpu_file(struct linux_vm *vm, unsigned long id, const struct l
 	if (id >= LIKEX_MAX_VCPU_IDS)
 		return ERR_PTR(-EINVAL);
 	mutex_lock(&vm->lock);
-	if (vm->vcpus >= LIKEX_MAX_VCPUS) {
+	if (vm->core.vcpus >= LIKEX_MAX_VCPUS) {
 		file = ERR_PTR(-EINVAL);
 		goto unlock;
 	}
@@ -176,9 +176,7 @@ struct file *lkx_vcpu_file(struct linux_vm *vm, unsigned long id, const struct l
 		goto unlock;
 	}
 	refcount_inc(&vm->users); /* the file's */
-	vm->vcpu[vm->vcpus] = lv;
-	/* Those who walk the vCPUs without the lock see a whole one. */
-	smp_store_release(&vm->vcpus, vm->vcpus + 1);
+	lkx_vm_add_vcpu(&vm->core, &lv->core);
 unlock:
 	mutex_unlock(&vm->lock);
 	return file;

@@ -5,7 +5,9 @@
 #include "events.h"
 #include "files.h"
 #include "fpu.h"
+#include "lapic.h"
 #include "msr.h"
+#include "pv.h"
 #include "state.h"
 #include "vcpu_load.h"
 #include "vmx_cpu.h"
@@ -141,6 +143,8 @@ static long interrupt(struct linux_vcpu *lv, void __user *user)
 		return -EFAULT;
 	if (irq.irq > 255)
 		return -EINVAL;
+	if (lv->core.lapic)
+		return lkx_lapic_extint(&lv->core, irq.irq);
 	lkx_queue_interrupt(&lv->core, irq.irq);
 	return 0;
 }
@@ -223,11 +227,6 @@ static long pre_fault(struct linux_vcpu *lv, void __user *user)
 	return copy_to_user(user, &range, sizeof(range)) ? -EFAULT : r;
 }
 
-static void get_mp_state_of(struct lkx_vcpu *v, struct kvm_mp_state *s)
-{
-	s->mp_state = v->mp_state;
-}
-
 static long set_mp_state(struct linux_vcpu *lv, void __user *user)
 {
 	struct kvm_mp_state s;
@@ -273,7 +272,7 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 	case KVM_PRE_FAULT_MEMORY:
 		return pre_fault(lv, user);
 	case KVM_GET_MP_STATE:
-		return GET(struct kvm_mp_state, get_mp_state_of);
+		return GET(struct kvm_mp_state, lkx_get_mp_state);
 	case KVM_SET_MP_STATE:
 		return set_mp_state(lv, user);
 	case KVM_GET_TSC_KHZ:
@@ -282,6 +281,8 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 		return set_tsc_khz(lv, arg);
 	case KVM_GET_STATS_FD:
 		return lkx_stats_fd(linux_vm(lv->core.vm), lv);
+	case KVM_KVMCLOCK_CTRL:
+		return lkx_pv_clock_paused(&lv->core);
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(lv, user);
 	}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "pv.h"
 #include "vcpu_load.h"
 #include "vmx_cpu.h"
 #include <linux/smp.h>
@@ -74,6 +75,7 @@ static noinline void load_elsewhere(struct linux_vcpu *lv)
 	local_irq_restore(flags);
 	if (moved) {
 		lv->core.tlb_generation = LKX_TLB_STALE;
+		lkx_pv_moved(&lv->core);
 		lkx_host_state_of_cpu(lv);
 	}
 }
@@ -93,7 +95,10 @@ static void load_here(struct linux_vcpu *lv)
 
 static void sched_in(struct preempt_notifier *pn, int cpu)
 {
-	load_here(container_of(pn, struct linux_vcpu, preempt));
+	struct linux_vcpu *lv = container_of(pn, struct linux_vcpu, preempt);
+
+	load_here(lv);
+	lkx_pv_scheduled_in(&lv->core);
 }
 
 static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
@@ -102,6 +107,7 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 
 	lkx_switch_to_host(lv);
 	lv->loaded = false;
+	lkx_pv_scheduled_out(&lv->core);
 }
 
 static struct preempt_ops preempt_ops = {

@@ -168,14 +168,13 @@ static void kicked(void *unused)
 
 void plat_kick_guests(struct lkx_vm *vm)
 {
-	struct linux_vm *lvm = linux_vm(vm);
-	u32 count = smp_load_acquire(&lvm->vcpus), i;
+	u32 count = lkx_vm_vcpus(vm), i;
 	int here = get_cpu();
 
 	/* Pairs with the barrier between v->mode and the look at what changed, in run.c. */
 	smp_mb();
 	for (i = 0; i < count; i++) {
-		struct linux_vcpu *lv = lvm->vcpu[i];
+		struct linux_vcpu *lv = linux_vcpu(vm->vcpu[i]);
 		int cpu = READ_ONCE(lv->cpu);
 
 		if (plat_load32(&lv->core.mode) == LKX_IN_GUEST && cpu >= 0 && cpu != here)

@@ -3,6 +3,7 @@
 #include "debug.h"
 #include "files.h"
 #include "fpu.h"
+#include "lapic.h"
 #include "state.h"
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -37,6 +38,37 @@ static long set_xsave(struct linux_vcpu *lv, void __user *user)
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	r = lkx_fpu_set_xsave(lv, s);
+	kfree(s);
+	return r;
+}
+
+static long get_lapic(struct linux_vcpu *lv, void __user *user)
+{
+	struct kvm_lapic_state *s;
+	long r;
+
+	if (!lv->core.lapic)
+		return -EINVAL;
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	lkx_lapic_get(&lv->core, s);
+	r = copy_to_user(user, s, sizeof(*s)) ? -EFAULT : 0;
+	kfree(s);
+	return r;
+}
+
+static long set_lapic(struct linux_vcpu *lv, void __user *user)
+{
+	struct kvm_lapic_state *s;
+	long r;
+
+	if (!lv->core.lapic)
+		return -EINVAL;
+	s = memdup_user(user, sizeof(*s));
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	r = lkx_lapic_set(&lv->core, s);
 	kfree(s);
 	return r;
 }
@@ -76,6 +108,10 @@ long lkx_vcpu_state_ioctl(struct linux_vcpu *lv, unsigned int cmd, void __user *
 		return get_xsave(lv, user);
 	case KVM_SET_XSAVE:
 		return set_xsave(lv, user);
+	case KVM_GET_LAPIC:
+		return get_lapic(lv, user);
+	case KVM_SET_LAPIC:
+		return set_lapic(lv, user);
 	case KVM_SET_GUEST_DEBUG:
 		return SET(debug, lkx_set_guest_debug);
 	}

@@ -4,7 +4,9 @@
 #include "debugfs.h"
 #include "dirty.h"
 #include "files.h"
+#include "lapic.h"
 #include "msr_filter.h"
+#include "routing.h"
 #include "vmx_cpu.h"
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
@@ -30,8 +32,9 @@ static void destroy(struct linux_vm *vm)
 	spin_unlock(&vm->reclaim_lock);
 	/* No notifier looks at it from here. debugfs may, at its tables: it finds them emptied, and the VM itself goes by RCU. */
 	lkx_mm_unwatch(vm);
-	for (i = 0; i < vm->vcpus; i++)
-		lkx_vcpu_free(vm->vcpu[i]);
+	lkx_irqfds_end(vm);
+	for (i = 0; i < vm->core.vcpus; i++)
+		lkx_vcpu_free(linux_vcpu(vm->core.vcpu[i]));
 	lkx_ioeventfds_free(vm);
 	lkx_msr_filter_destroy(&vm->core);
 	lkx_ept_destroy(&vm->core);
@@ -127,7 +130,7 @@ static long set_identity_map_addr(struct linux_vm *vm, void __user *user)
 	int r = 0;
 
 	mutex_lock(&vm->lock);
-	if (vm->vcpus) /* too late: they may have used it */
+	if (vm->core.vcpus) /* too late: they may have used it */
 		r = -EINVAL;
 	else if (copy_from_user(&address, user, sizeof(address)))
 		r = -EFAULT;
@@ -148,7 +151,7 @@ static long set_tss_addr(struct linux_vm *vm, unsigned long arg)
 	return 0;
 }
 
-static void read_clocks(struct lkx_host_clocks *now)
+void plat_host_clocks(struct lkx_hw *hw, struct lkx_host_clocks *now)
 {
 	unsigned long flags;
 
@@ -156,6 +159,7 @@ static void read_clocks(struct lkx_host_clocks *now)
 	now->boot = ktime_get_boottime_ns();
 	now->real = ktime_get_real_ns();
 	now->tsc = rdtsc_ordered();
+	now->epoch = lkx_resumes;
 	local_irq_restore(flags);
 	now->tsc_stable = !check_tsc_unstable();
 }
@@ -166,7 +170,7 @@ static long get_clock(struct linux_vm *vm, void __user *user)
 	struct kvm_clock_data data;
 
 	mutex_lock(&vm->lock);
-	read_clocks(&now);
+	plat_host_clocks(NULL, &now);
 	lkx_clock_get(&vm->core, &now, &data);
 	mutex_unlock(&vm->lock);
 	return copy_to_user(user, &data, sizeof(data)) ? -EFAULT : 0;
@@ -181,7 +185,7 @@ static long set_clock(struct linux_vm *vm, void __user *user)
 	if (copy_from_user(&data, user, sizeof(data)))
 		return -EFAULT;
 	mutex_lock(&vm->lock);
-	read_clocks(&now);
+	plat_host_clocks(NULL, &now);
 	r = lkx_clock_set(&vm->core, &now, &data);
 	mutex_unlock(&vm->lock);
 	return r;
@@ -219,6 +223,18 @@ static long set_msr_filter(struct linux_vm *vm, void __user *user)
 	return r;
 }
 
+/* How many vCPUs took the message. */
+static long signal_msi(struct linux_vm *vm, void __user *user)
+{
+	struct kvm_msi msi;
+
+	if (copy_from_user(&msi, user, sizeof(msi)))
+		return -EFAULT;
+	if (!vm->core.irqchip_split || (msi.flags & ~KVM_MSI_VALID_DEVID) || !lkx_message_ok(&vm->core, msi.address_hi))
+		return -EINVAL;
+	return lkx_lapic_message(&vm->core, (u64)msi.address_hi << 32 | msi.address_lo, msi.data);
+}
+
 bool lkx_is_vm_ioctl(unsigned int cmd)
 {
 	switch (cmd) {
@@ -234,6 +250,9 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_GET_DIRTY_LOG:
 	case KVM_CLEAR_DIRTY_LOG:
 	case KVM_X86_SET_MSR_FILTER:
+	case KVM_SIGNAL_MSI:
+	case KVM_SET_GSI_ROUTING:
+	case KVM_IRQFD:
 		return true;
 	}
 	return false;
@@ -271,6 +290,12 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 		return clear_dirty_log(vm, user);
 	case KVM_X86_SET_MSR_FILTER:
 		return set_msr_filter(vm, user);
+	case KVM_SIGNAL_MSI:
+		return signal_msi(vm, user);
+	case KVM_SET_GSI_ROUTING:
+		return lkx_set_routing(vm, user);
+	case KVM_IRQFD:
+		return lkx_irqfd(vm, user);
 	case KVM_GET_STATS_FD: /* on the system's file it is the vCPU's */
 		return lkx_stats_fd(vm, NULL);
 	case KVM_CHECK_EXTENSION:
@@ -302,10 +327,11 @@ struct linux_vm *lkx_vm_alloc(struct lkx_system *s)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->lock);
+	INIT_LIST_HEAD(&vm->irqfds);
 	spin_lock_init(&vm->reclaim_lock);
 	vm->core.caps = &lkx_caps;
 	vm->core.tsc_khz = plat_tsc_khz(NULL);
-	read_clocks(&now);
+	plat_host_clocks(NULL, &now);
 	lkx_clock_start(&vm->core, &now);
 	r = lkx_vmx_get();
 	if (r)

@@ -151,8 +151,11 @@ int lkx_syscore_suspend(void)
 	return 0;
 }
 
+u32 lkx_resumes;
+
 void lkx_syscore_resume(void)
 {
+	lkx_resumes++;
 	if (READ_ONCE(wanted) && vmx_on())
 		pr_err("VMXON failed after resume; vCPUs cannot run on CPU %u\n", smp_processor_id());
 }

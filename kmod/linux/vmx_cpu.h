@@ -44,4 +44,7 @@ void lkx_emergency_set(bool in_vmx_operation);
 int lkx_vmx_get(void);
 void lkx_vmx_put(void);
 
+/* How often the host has slept. Written with one CPU running, interrupts off. */
+extern u32 lkx_resumes;
+
 #endif

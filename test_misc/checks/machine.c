@@ -200,3 +200,36 @@ void machine_set_entry(struct machine *m, uint64_t rip, uint64_t rsp)
 
 	must_ioctl(m, m->vcpu_fd, KVM_SET_REGS, &regs);
 }
+
+int machine_enable(struct machine *m, uint32_t cap, uint64_t argument)
+{
+	struct kvm_enable_cap request = { .cap = cap, .args = { argument } };
+
+	return ioctl(m->vm_fd, KVM_ENABLE_CAP, &request) ? errno : 0;
+}
+
+void machine_add_gdt(struct machine *m, uint8_t *memory, uint32_t at)
+{
+	static const uint64_t gdt[] = { 0, 0x00cf9b000000ffff, 0x00cf93000000ffff };
+	struct kvm_sregs sregs;
+
+	must_ioctl(m, m->vcpu_fd, KVM_GET_SREGS, &sregs);
+	sregs.gdt.base = at;
+	sregs.gdt.limit = sizeof(gdt) - 1;
+	must_ioctl(m, m->vcpu_fd, KVM_SET_SREGS, &sregs);
+	memcpy(memory + at, gdt, sizeof(gdt));
+}
+
+void machine_add_gates(uint8_t *memory, uint32_t table, uint32_t stubs, uint32_t handler)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t at = stubs + 16 * i, to = handler - (at + 10);
+		uint64_t gate = (at & 0xffff) | 8u << 16 | (uint64_t)(at >> 16 << 16 | 0x8e00) << 32;
+
+		memory[at] = 0x68; // push i
+		memcpy(memory + at + 1, &i, 4);
+		memory[at + 5] = 0xe9; // jmp handler
+		memcpy(memory + at + 6, &to, 4);
+		memcpy(memory + table + 8 * i, &gate, 8);
+	}
+}

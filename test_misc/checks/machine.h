@@ -34,6 +34,9 @@ void machine_open_vm(struct machine *m, const struct machine *from);
 void machine_add_vcpu(struct machine *m, unsigned int id);
 void machine_close(struct machine *m);
 
+// KVM_ENABLE_CAP of the VM: 0 or errno.
+int machine_enable(struct machine *m, uint32_t cap, uint64_t argument);
+
 // Memory of SIZE bytes (pages from mmap, or MEMORY) at guest-physical BASE. Gives where it is mapped.
 void *machine_add_memory(struct machine *m, uint32_t slot, uint64_t base, uint64_t size, uint32_t flags, void *memory);
 
@@ -44,6 +47,10 @@ bool machine_offers(const struct machine *m, uint32_t leaf, int reg, int bit);
 
 // Registers for the mode; PAGE_TABLES (host address of guest-physical 0x9000, 16 KiB) is needed for MODE_LONG64.
 void machine_set_mode(struct machine *m, enum machine_mode mode, uint64_t *page_tables);
+// For MODE_PROTECTED32, in MEMORY that is mapped from address 0 on: a GDT with flat segments 8, of code, and 16, of data, ...
+void machine_add_gdt(struct machine *m, uint8_t *memory, uint32_t at);
+// ... and a table of 256 interrupt gates: stub I, of 16 bytes, pushes I and jumps to HANDLER.
+void machine_add_gates(uint8_t *memory, uint32_t table, uint32_t stubs, uint32_t handler);
 void machine_set_entry(struct machine *m, uint64_t rip, uint64_t rsp);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 // What a VM can be told to do otherwise, and what is counted of it: KVM_CAP_EXIT_ON_EMULATION_FAILURE, KVM_CAP_X86_DISABLE_EXITS and
 // KVM_GET_STATS_FD. The same on stock KVM and on LiKeX: vm_caps DEVICE
+#include "expect.h"
 #include "machine.h"
 
 #include <errno.h>
@@ -15,23 +16,6 @@ enum { CODE = 0x1000, STACK = 0x8000, TABLES = 0x9000, TABLES_SIZE = 0x4000, MEM
 
 static struct machine machine;
 static uint8_t *memory;
-static int problems, checks;
-
-static void expect(const char *what, long found, long expected)
-{
-	checks++;
-	if (found == expected)
-		return;
-	printf("%s: %ld, not %ld\n", what, found, expected);
-	problems++;
-}
-
-static int enable(uint32_t cap, uint64_t argument)
-{
-	struct kvm_enable_cap request = { .cap = cap, .args = { argument } };
-
-	return ioctl(machine.vm_fd, KVM_ENABLE_CAP, &request) ? errno : 0;
-}
 
 static int offered(int cap)
 {
@@ -43,7 +27,7 @@ static void make(const char *device, uint32_t cap, uint64_t argument)
 {
 	machine_open(&machine, device);
 	if (cap)
-		expect("enable", enable(cap, argument), 0);
+		expect("enable", machine_enable(&machine, cap, argument), 0);
 	machine_add_vcpu(&machine, 0);
 	memory = machine_add_memory(&machine, 0, 0, MEMORY, 0, NULL);
 	machine_set_cpuid(&machine);
@@ -101,8 +85,8 @@ static void emulation_failure(const char *device)
 		}
 	}
 	make(device, 0, 0);
-	expect("more than a bit", enable(KVM_CAP_EXIT_ON_EMULATION_FAILURE, 2), EINVAL);
-	expect("off again", enable(KVM_CAP_EXIT_ON_EMULATION_FAILURE, 0), 0);
+	expect("more than a bit", machine_enable(&machine, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 2), EINVAL);
+	expect("off again", machine_enable(&machine, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 0), 0);
 	machine_close(&machine);
 }
 
@@ -187,11 +171,11 @@ int main(int argc, char **argv)
 	expect("emulation failure", offered(KVM_CAP_EXIT_ON_EMULATION_FAILURE), 1);
 	disable = offered(KVM_CAP_X86_DISABLE_EXITS);
 	expect("PAUSE", disable & 4, 4);
-	expect("unknown exit", enable(KVM_CAP_X86_DISABLE_EXITS, 1u << 16), EINVAL);
-	expect("all that is offered", enable(KVM_CAP_X86_DISABLE_EXITS, disable), 0);
-	expect("nothing", enable(KVM_CAP_X86_DISABLE_EXITS, 0), 0);
+	expect("unknown exit", machine_enable(&machine, KVM_CAP_X86_DISABLE_EXITS, 1u << 16), EINVAL);
+	expect("all that is offered", machine_enable(&machine, KVM_CAP_X86_DISABLE_EXITS, disable), 0);
+	expect("nothing", machine_enable(&machine, KVM_CAP_X86_DISABLE_EXITS, 0), 0);
 	machine_add_vcpu(&machine, 0);
-	expect("with a vCPU", enable(KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_PAUSE), EINVAL);
+	expect("with a vCPU", machine_enable(&machine, KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_PAUSE), EINVAL);
 	machine_close(&machine);
 	emulation_failure(argv[1]);
 	statistics(argv[1]);

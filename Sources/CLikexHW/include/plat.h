@@ -37,6 +37,12 @@ struct plat_spinlock {
 	u32 taken;
 };
 
+struct lkx_host_clocks {
+	u64 boot, real, tsc;
+	u32 epoch;
+	bool tsc_stable;
+};
+
 /* What a simulator answers for the operating system. kmod/hw/plat.h has each one's contract. */
 struct plat_ops {
 	int (*user_read)(struct lkx_hw *hw, void *to, u64 hva, size_t len);
@@ -56,10 +62,20 @@ struct plat_ops {
 	void (*host_event)(struct lkx_vcpu *v, u32 interruption_info);
 	void (*entry_end)(struct lkx_vcpu *v);
 	u32 (*cpu)(struct lkx_vcpu *v);
+	/* May be NULL where no VM has local APICs. */
+	int (*lapic_create)(struct lkx_vcpu *v);
+	void (*lapic_destroy)(struct lkx_vcpu *v);
+	u64 (*now)(struct lkx_hw *hw);
+	void (*timer_set)(struct lkx_vcpu *v, u64 at);
+	void (*notify)(struct lkx_vcpu *v);
+	int (*block)(struct lkx_vcpu *v);
 	/* May be NULL where no event is ever added. */
 	void (*ioevent_signal)(struct lkx_vm *vm, void *target);
 	u64 (*guest_xcr0)(struct lkx_hw *hw);
 	u32 (*tsc_khz)(struct lkx_hw *hw);
+	void (*host_clocks)(struct lkx_hw *hw, struct lkx_host_clocks *now);
+	/* NULL: that is not known. */
+	u64 (*run_delay)(struct lkx_hw *hw);
 	/* `condition`, which must never hold, did. */
 	void (*warn)(struct lkx_hw *hw, const char *condition, const char *file, int line);
 	/* Each may be NULL: nobody watches. */
@@ -217,6 +233,31 @@ static inline void plat_store32(u32 *p, u32 v)
 	__atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
+static inline u32 plat_load32_acquire(const u32 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void plat_store32_release(u32 *p, u32 v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline u8 plat_load8(const u8 *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void plat_or8(u8 *p, u8 bits)
+{
+	__atomic_or_fetch(p, bits, __ATOMIC_SEQ_CST);
+}
+
+static inline void plat_and8(u8 *p, u8 bits)
+{
+	__atomic_and_fetch(p, bits, __ATOMIC_SEQ_CST);
+}
+
 /* A moment of a long piece of work at which others may have the CPU: user space is switched at any time. */
 static inline void plat_breathe(struct lkx_hw *hw)
 {
@@ -239,6 +280,11 @@ static inline int plat_user_read(struct lkx_hw *hw, void *to, u64 hva, size_t le
 }
 
 static inline int plat_user_write(struct lkx_hw *hw, u64 hva, const void *from, size_t len)
+{
+	return hw->platform->user_write(hw, hva, from, len);
+}
+
+static inline int plat_user_write_atomic(struct lkx_hw *hw, u64 hva, const void *from, size_t len)
 {
 	return hw->platform->user_write(hw, hva, from, len);
 }
@@ -273,11 +319,36 @@ bool plat_entry_pending(struct lkx_vcpu *v);
 void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
 void plat_entry_end(struct lkx_vcpu *v);
 u32 plat_cpu(struct lkx_vcpu *v);
+int plat_lapic_create(struct lkx_vcpu *v);
+void plat_lapic_destroy(struct lkx_vcpu *v);
+void plat_timer_set(struct lkx_vcpu *v, u64 at);
+void plat_notify(struct lkx_vcpu *v);
+int plat_block(struct lkx_vcpu *v);
 void plat_ioevent_signal(struct lkx_vm *vm, void *target);
+
+static inline u64 plat_now(struct lkx_hw *hw)
+{
+	return hw->platform->now(hw);
+}
 
 static inline u64 plat_guest_xcr0(struct lkx_hw *hw)
 {
 	return hw->platform->guest_xcr0(hw);
+}
+
+static inline void plat_host_clocks(struct lkx_hw *hw, struct lkx_host_clocks *now)
+{
+	hw->platform->host_clocks(hw, now);
+}
+
+static inline bool plat_knows_run_delay(struct lkx_hw *hw)
+{
+	return hw->platform->run_delay;
+}
+
+static inline u64 plat_run_delay(struct lkx_hw *hw)
+{
+	return hw->platform->run_delay(hw);
 }
 
 static inline u32 plat_tsc_khz(struct lkx_hw *hw)

@@ -55,6 +55,8 @@ struct fake {
 	/* VMM memory at and above is taken away: -EFAULT. 0: none. */
 	u64 gone_from, gone_to;
 	u64 tsc, xcr0, host_xcr0, cr2, cr0, cr3, cr4;
+	struct lkx_host_clocks clocks; /* but for the TSC */
+	u64 run_delay;
 	u32 page_gets, page_puts, kicks;
 	bool page_get_fails;
 
@@ -67,6 +69,9 @@ struct fake {
 	u64 signalled;           /* the last one's target */
 	struct fake_entry at_entry; /* the last */
 	u64 dr[4], dr6;          /* the processor's */
+	/* Local APICs. */
+	u64 now, timer_at;       /* plat_now's nanoseconds, and what the timer was set to last */
+	u32 notified, blocked;
 	bool debug_restored;
 };
 

@@ -21,6 +21,7 @@
 #define LIKEX_MAX_VCPU_IDS   64   /* vCPU ids are below this: KVM_CAP_MAX_VCPU_ID */
 #define LIKEX_MAX_MEMSLOTS   512  /* KVM_CAP_NR_MEMSLOTS */
 #define LIKEX_MAX_CPUID      256  /* entries KVM_SET_CPUID2 takes */
+#define LIKEX_MAX_IRQ_ROUTES 4096 /* of KVM_SET_GSI_ROUTING, and pins of KVM_CAP_SPLIT_IRQCHIP */
 #define LIKEX_MAX_MSRS       256  /* entries KVM_GET_MSRS and KVM_SET_MSRS take in one call */
 
 /* What newer kernels' <linux/kvm.h> has, by the same numbers: KVM's API documentation, 4.140 and 4.143. */

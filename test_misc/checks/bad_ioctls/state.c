@@ -25,6 +25,7 @@ POINTER_ROWS(set_sregs2, vcpu, KVM_SET_SREGS2)
 POINTER_ROWS(get_clock, vm, KVM_GET_CLOCK)
 POINTER_ROWS(set_clock, vm, KVM_SET_CLOCK)
 POINTER_ROWS(enable_cap, vm, KVM_ENABLE_CAP)
+ROW(kvmclock_ctrl_without_clock) { return ioctl(s->vcpu, KVM_KVMCLOCK_CTRL, 0); }
 ROW(feature_list_null) { return ioctl(s->system, KVM_GET_MSR_FEATURE_INDEX_LIST, 0); }
 
 // SET of zeroes with changes, VALUE of what is read then.

@@ -45,11 +45,32 @@ static void create_vm(struct random *r)
 		files_keep(VMS, fd, r);
 }
 
+// A file of a VM or a vCPU, or, LiKeX's way, the system's in its place.
+static int pick(enum kind kind, struct random *r)
+{
+	return files_pick(random_below(r, 4) ? kind : random_below(r, KINDS), r);
+}
+
+// What the device offers, most of the time with a bit of it turned. A vCPU that has run takes no other: in time most have.
+static void set_cpuid(int fd, struct random *r)
+{
+	enum { ENTRIES = 64 };
+	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entry[ENTRIES]; } value = { .head = { .nent = ENTRIES } };
+
+	if (call(r, pick(SYSTEMS, r), KVM_GET_SUPPORTED_CPUID, &value) < 0)
+		return;
+	if (random_below(r, 4))
+		((uint32_t *)value.entry)[random_below(r, sizeof(value.entry) / 4)] ^= 1u << random_below(r, 32);
+	call(r, fd, KVM_SET_CPUID2, &value);
+}
+
 static void create_vcpu(int on, struct random *r)
 {
 	int fd = call(r, on, KVM_CREATE_VCPU, (void *)(uintptr_t)random_below(r, random_below(r, 8) ? 4 : 80));
 
 	if (fd >= 0) {
+		if (random_below(r, 2))
+			set_cpuid(fd, r);
 		memory_map_run(fd, r);
 		files_keep(VCPUS, fd, r);
 	}
@@ -109,25 +130,6 @@ static void start_vcpu(int fd, struct random *r)
 		((uint32_t *)&sregs)[random_below(r, sizeof(sregs) / 4)] ^= 1u << random_below(r, 32);
 	call(r, fd, KVM_SET_SREGS, &sregs);
 	call(r, fd, KVM_SET_REGS, &regs);
-}
-
-// A file of a VM or a vCPU, or, LiKeX's way, the system's in its place.
-static int pick(enum kind kind, struct random *r)
-{
-	return files_pick(random_below(r, 4) ? kind : random_below(r, KINDS), r);
-}
-
-// What the device offers, most of the time with a bit of it turned. A vCPU that has run takes no other.
-static void set_cpuid(int fd, struct random *r)
-{
-	enum { ENTRIES = 64 };
-	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entry[ENTRIES]; } value = { .head = { .nent = ENTRIES } };
-
-	if (call(r, pick(SYSTEMS, r), KVM_GET_SUPPORTED_CPUID, &value) < 0)
-		return;
-	if (random_below(r, 4))
-		((uint32_t *)value.entry)[random_below(r, sizeof(value.entry) / 4)] ^= 1u << random_below(r, 32);
-	call(r, fd, KVM_SET_CPUID2, &value);
 }
 
 static void io_event(int fd, struct random *r)

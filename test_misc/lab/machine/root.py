@@ -40,6 +40,7 @@ def project_programs() -> dict[str, Path]:
     """Name in the machine -> newest build of it, of those that have been built."""
     builds = {
         "likex": [BUILD / "likex", TOP / ".build/release/likex"],
+        "likex-vmm": [BUILD / "likex-vmm", TOP / ".build/release/likex-vmm"],
         "vmx-cases": [BUILD / "vmx-cases"],
         "test_misc": [BUILD / "test_misc"],
         **{path.name: [path] for path in sorted((BUILD / "checks").glob("*"))},

@@ -15,6 +15,15 @@ ioeventfd /dev/rust_kvm
 # MSRs that user space answers or a filter denies, the same way.
 user_msr /dev/kvm
 user_msr /dev/rust_kvm
+# Two processors with local APICs in the kernel.
+lapic /dev/kvm
+lapic /dev/rust_kvm
+# Eventfds that interrupt, and the end of level-triggered interrupts.
+irqfd /dev/kvm
+irqfd /dev/rust_kvm
+# Clock, wall clock and steal time of a guest that knows KVM.
+pv_clock /dev/kvm
+pv_clock /dev/rust_kvm
 # What a VM can be told, and what is counted of it.
 vm_caps /dev/rust_kvm
 exit_cost /dev/rust_kvm io=1300 hlt=1300 cpuid=400 vmcall=400 rdmsr=400 wrmsr=400

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+// A guest of two processors with local APICs in the kernel (KVM_CAP_SPLIT_IRQCHIP): IPIs, INIT and SIPI, NMI, task priority, the three modes of the
+// timer, HLT that the kernel ends; in xAPIC and in x2APIC mode. The same on stock KVM and on LiKeX: lapic DEVICE
+#include "expect.h"
+#include "machine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { CODE = 0x1000, STUBS = 0x10000, IDT = 0x3000, IDTR = 0x3800, GDT = 0x3900, X2APIC = 0x3ffc, MEMORY = 0x40000, TRAMPOLINE = 0x6000 };
+enum { LOG = 0x4000, AP_LOG = 0x4800, AP_FLAGS = 0x5000, STACK = 0x8000, AP_STACK = 0x21000 };
+
+// What the guest's processors log: their number of entries, then those. Vectors as they come; marks of the program are 0x1000 and above.
+asm(".pushsection .rodata\n"
+    ".code32\n"
+    ".macro send icr, to=0\n mov $\\icr, %eax\n mov $\\to, %edx\n call send_ipi\n .endm\n"
+    ".macro set reg, value\n mov $\\reg, %ecx\n mov $\\value, %eax\n call write\n .endm\n"
+    ".macro get reg\n mov $\\reg, %ecx\n call read\n .endm\n"
+    ".macro mark value\n mov $\\value, %eax\n call log\n .endm\n"
+    ".macro halt\n sti\n hlt\n cli\n .endm\n"
+    ".macro open\n sti\n nop\n nop\n cli\n .endm\n"
+    // Waits for a flag of the second processor's.
+    ".macro await flag, value\n 77: pause\n cmpl $\\value, 0x5000 + \\flag\n jne 77b\n .endm\n"
+    "guest_begin:\n"
+    " lidt 0x3800\n"
+    " call to_x2apic\n"
+    " mark 0x1000\n"
+    " get 0x3\n and $0xff, %eax\n call log\n"  // version
+    " get 0xf\n call log\n"                     // SVR as after reset
+    " get 0x35\n call log\n"                    // LINT0, likewise
+    " set 0xf, 0x1ff\n"
+    " set 0x35, 0x10000\n"
+    // Fixed, to itself: by its ID, by shorthand, by its logical ID.
+    " mark 0x1001\n"
+    " send 0x4040\n get 0x22\n call log\n get 0x12\n call log\n"
+    " open\n get 0x12\n call log\n"
+    " send 0x44041\n open\n"
+    " cmpl $0, 0x3ffc\n jne 1f\n set 0xd, 0x1000000\n 1:\n"
+    " send 0x4842, 1\n open\n"
+    // The higher first.
+    " send 0x44043\n send 0x44093\n open\n"
+    // Task priority.
+    " mark 0x1002\n"
+    " set 0x8, 0x50\n send 0x44045\n open\n get 0xa\n call log\n"
+    " set 0x8, 0x40\n open\n mark 0x1003\n"
+    " set 0x8, 0x3f\n open\n set 0x8, 0\n"
+    // The timer: once, over and over, at a deadline; masked.
+    " mark 0x1004\n"
+    " set 0x3e, 0xb\n set 0x32, 0x50\n set 0x38, 100000\n halt\n get 0x39\n call log\n"
+    " set 0x32, 0x20051\n set 0x38, 10000000\n halt\n halt\n halt\n set 0x38, 0\n"
+    " set 0x32, 0x40052\n rdtsc\n add $200000, %eax\n adc $0, %edx\n mov $0x6e0, %ecx\n wrmsr\n halt\n"
+    " mov $0x6e0, %ecx\n rdmsr\n call log\n"
+    " rdtsc\n sub $1000, %eax\n sbb $0, %edx\n mov $0x6e0, %ecx\n wrmsr\n halt\n" // over already
+    " set 0x32, 0x10053\n set 0x38, 1000\n 2: get 0x39\n test %eax, %eax\n jnz 2b\n open\n"
+    // The second processor: INIT, SIPI, IPIs there and back.
+    " mark 0x1005\n"
+    " send 0x4500, 1\n send 0x4606, 1\n await 0, 1\n"
+    " send 0x4070, 1\n await 4, 1\n"
+    " send 0x4400, 1\n await 4, 2\n"  // NMI
+    " send 0xc4072\n await 4, 3\n"    // all but itself
+    " movl $1, 0x5008\n send 0x4073, 1\n"
+    "3: sti\n hlt\n cli\n cmpl $0x74, 0x5010\n jne 3b\n"
+    " send 0x84075\n open\n await 4, 5\n" // all
+    " mark 0x1006\n"
+    " out %al, $0xf4\n"
+
+    // ExtINT of user space, when LINT0 lets it through: a program of its own.
+    "guest_extint:\n"
+    " lidt 0x3800\n"
+    " halt\n"
+    " mark 0x1007\n"
+    " out %al, $0xf4\n"
+
+    // Messages of user space: one that is there before it runs, in the middle of a HLT one more.
+    "guest_msi:\n"
+    " lidt 0x3800\n"
+    " set 0xf, 0x1ff\n"
+    " mark 0x1008\n"
+    " out %al, $0xf4\n"
+    " halt\n"
+    " mark 0x1009\n"
+    " out %al, $0xf4\n"
+
+    "to_x2apic:\n"
+    " cmpl $0, 0x3ffc\n je 1f\n"
+    " mov $0x1b, %ecx\n rdmsr\n or $0x400, %eax\n wrmsr\n"
+    "1: ret\n"
+    // eax, edx: low half, destination
+    "send_ipi:\n"
+    " mov $0x30, %ecx\n"
+    " cmpl $0, 0x3ffc\n jne write_msr\n"
+    " shl $24, %edx\n mov %edx, 0xfee00310\n mov %eax, 0xfee00300\n ret\n"
+    // ecx, eax: register's number, value
+    "write:\n"
+    " xor %edx, %edx\n"
+    " cmpl $0, 0x3ffc\n jne write_msr\n"
+    " shl $4, %ecx\n mov %eax, 0xfee00000(%ecx)\n ret\n"
+    "write_msr:\n"
+    " add $0x800, %ecx\n wrmsr\n ret\n"
+    "read:\n"
+    " cmpl $0, 0x3ffc\n jne 1f\n"
+    " shl $4, %ecx\n mov 0xfee00000(%ecx), %eax\n ret\n"
+    "1: add $0x800, %ecx\n rdmsr\n ret\n"
+    // Whose log it is says the stack.
+    "log:\n"
+    " push %ebx\n push %ecx\n"
+    " mov $0x4000, %ebx\n cmp $0x20000, %esp\n jb 1f\n mov $0x4800, %ebx\n"
+    "1: mov (%ebx), %ecx\n inc %ecx\n mov %ecx, (%ebx)\n"
+    " cmp $0x1f0, %ecx\n ja 1f\n mov %eax, (%ebx, %ecx, 4)\n"
+    "1: pop %ecx\n pop %ebx\n ret\n"
+    // Every vector's stub pushes its number and comes here.
+    "handler:\n"
+    " pushal\n"
+    " mov 32(%esp), %eax\n"
+    " call log\n"
+    " cmp $0x74, %eax\n jne 1f\n mov %eax, 0x5010\n"
+    "1: cmp $2, %eax\n je 1f\n"
+    " set 0xb, 0\n"
+    "1: popal\n add $4, %esp\n iret\n"
+
+    // Where SIPI starts it: real mode at 0x6000.
+    "trampoline_begin:\n"
+    ".code16\n"
+    " cli\n"
+    " mov %cs, %ax\n mov %ax, %ds\n"
+    " lgdtl trampoline_gdtr - trampoline_begin\n"
+    " mov %cr0, %eax\n or $1, %al\n mov %eax, %cr0\n"
+    " ljmpl $8, $0x6000 + trampoline_32 - trampoline_begin\n"
+    ".balign 8\n"
+    "trampoline_gdt: .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff\n"
+    "trampoline_gdtr: .word 23\n .long 0x6000 + trampoline_gdt - trampoline_begin\n"
+    "trampoline_32:\n"
+    ".code32\n"
+    " mov $0x10, %ax\n mov %ax, %ds\n mov %ax, %es\n mov %ax, %ss\n"
+    " mov $0x21000, %esp\n"
+    " mov $0x1000 + second - guest_begin, %eax\n jmp *%eax\n"
+    "trampoline_end:\n"
+    "second:\n"
+    " lidt 0x3800\n"
+    " call to_x2apic\n"
+    " get 0x35\n call log\n" // LINT0 as INIT leaves it
+    " set 0xf, 0x1ff\n"
+    " movl $1, 0x5000\n"
+    "1: sti\n hlt\n cli\n"
+    " incl 0x5004\n"
+    " cmpl $0, 0x5008\n je 1b\n"
+    " movl $0, 0x5008\n send 0x4074, 0\n jmp 1b\n"
+    "guest_end:\n"
+    ".code64\n"
+    ".popsection\n");
+extern const uint8_t guest_begin[], guest_extint[], guest_msi[], handler[], trampoline_begin[], trampoline_end[], guest_end[];
+
+static struct machine machine;
+static int second_fd;
+static struct kvm_run *second_run;
+static uint8_t *memory;
+static volatile bool over;
+
+static int mp_state(int fd)
+{
+	struct kvm_mp_state s = { 0 };
+
+	return ioctl(fd, KVM_GET_MP_STATE, &s) ? -errno : (int)s.mp_state;
+}
+
+// What the device supports, with an x2APIC and the timer's third mode.
+static void set_cpuid(int fd, uint32_t id)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[256];
+	} table = { .head.nent = 256 };
+
+	must_ioctl(&machine, machine.system_fd, KVM_GET_SUPPORTED_CPUID, &table);
+	for (uint32_t i = 0; i < table.head.nent; i++)
+		if (table.entry[i].function == 1) {
+			table.entry[i].ecx |= 1 << 21 | 1 << 24;
+			table.entry[i].ebx = (table.entry[i].ebx & 0xffffff) | id << 24;
+		}
+	must_ioctl(&machine, fd, KVM_SET_CPUID2, &table);
+}
+
+static void make(const char *device, bool x2apic)
+{
+	machine_open(&machine, device);
+	expect("split", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 24), 0);
+	machine_add_vcpu(&machine, 0);
+	second_fd = checked_ioctl(device, machine.vm_fd, KVM_CREATE_VCPU, "KVM_CREATE_VCPU", 1);
+	second_run = mmap(NULL, machine.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, second_fd, 0);
+	if (second_run == MAP_FAILED)
+		die_errno("mmap");
+	memory = machine_add_memory(&machine, 0, 0, MEMORY, 0, NULL);
+	set_cpuid(machine.vcpu_fd, 0);
+	set_cpuid(second_fd, 1);
+	machine_set_mode(&machine, MODE_PROTECTED32, NULL);
+	machine_add_gdt(&machine, memory, GDT);
+
+	memcpy(memory + CODE, guest_begin, guest_end - guest_begin);
+	memcpy(memory + TRAMPOLINE, trampoline_begin, trampoline_end - trampoline_begin);
+	machine_add_gates(memory, IDT, STUBS, CODE + (handler - guest_begin));
+	memcpy(memory + IDTR, &(uint16_t){ 8 * 256 - 1 }, 2);
+	memcpy(memory + IDTR + 2, &(uint32_t){ IDT }, 4);
+	memcpy(memory + X2APIC, &(uint32_t){ x2apic }, 4);
+}
+
+static void end(void)
+{
+	munmap(second_run, machine.run_size);
+	close(second_fd);
+	machine_close(&machine);
+}
+
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+static void *run_second(void *nothing)
+{
+	while (!over) {
+		// Stock KVM says EAGAIN when INIT has come.
+		if (!ioctl(second_fd, KVM_RUN, 0)) {
+			printf("second processor: exit %u\n", second_run->exit_reason);
+			problems++;
+			break;
+		}
+		if (errno != EAGAIN && errno != EINTR) {
+			printf("second processor: %s\n", strerror(errno));
+			problems++;
+			break;
+		}
+	}
+	return nothing;
+}
+
+static void run_first(void)
+{
+	long r;
+
+	do
+		r = ioctl(machine.vcpu_fd, KVM_RUN, 0);
+	while (r && errno == EINTR);
+	expect("KVM_RUN", r ? -errno : 0, 0);
+	expect("exit", machine.run->exit_reason, KVM_EXIT_IO);
+	expect("port", machine.run->io.port, 0xf4);
+}
+
+static void expect_log(const char *name, uint32_t at, const uint32_t *expected, uint32_t count)
+{
+	const uint32_t *log = (const uint32_t *)(memory + at);
+	bool same = log[0] == count && !memcmp(log + 1, expected, count * 4);
+
+	checks++;
+	if (same)
+		return;
+	problems++;
+	printf("%s logs %u entries, not %u:\n", name, log[0], count);
+	for (uint32_t i = 0; i < log[0] && i < 50; i++)
+		printf(" %x%s", log[1 + i], i < count && log[1 + i] == expected[i] ? "" : "!");
+	printf("\n");
+}
+
+static void both(const char *device, bool x2apic)
+{
+	static const uint32_t first[] = {
+		0x1000, 0x14, 0xff, 0x700, 0x1001, 1, 0, 0x40, 0, 0x41, 0x42, 0x93, 0x43, 0x1002, 0x50, 0x1003, 0x45, 0x1004,
+		0x50, 0, 0x51, 0x51, 0x51, 0x52, 0, 0x52, 0x1005, 0x74, 0x75, 0x1006,
+	};
+	static const uint32_t second[] = { 0x10000, 0x70, 2, 0x72, 0x73, 0x75 };
+	struct kvm_lapic_state state;
+	pthread_t thread;
+
+	printf("%s, %s\n", device, x2apic ? "x2APIC" : "xAPIC");
+	make(device, x2apic);
+	expect("first's state", mp_state(machine.vcpu_fd), KVM_MP_STATE_RUNNABLE);
+	expect("second's state", mp_state(second_fd), KVM_MP_STATE_UNINITIALIZED);
+	machine_set_entry(&machine, CODE, STACK);
+	over = false;
+	if (pthread_create(&thread, NULL, run_second, NULL))
+		die("pthread_create");
+	run_first();
+	over = true;
+	second_run->immediate_exit = 1;
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	expect_log("first processor", LOG, first, sizeof(first) / 4);
+	expect_log("second processor", AP_LOG, second, sizeof(second) / 4);
+	expect("second's state", mp_state(second_fd), KVM_MP_STATE_HALTED);
+
+	// The state goes out and in again.
+	must_ioctl(&machine, second_fd, KVM_GET_LAPIC, &state);
+	expect("ID", *(uint32_t *)(state.regs + 0x20), 1 << 24);
+	expect("SVR", *(uint32_t *)(state.regs + 0xf0), 0x1ff);
+	must_ioctl(&machine, second_fd, KVM_SET_LAPIC, &state);
+	end();
+}
+
+// KVM_INTERRUPT while LINT0 is ExtINT, as after reset: one at a time, and it ends a HLT.
+static void extint(const char *device)
+{
+	static const uint32_t expected[] = { 0x80, 0x1007 };
+	struct kvm_interrupt interrupt = { .irq = 0x80 };
+	struct kvm_mp_state s = { .mp_state = KVM_MP_STATE_HALTED };
+
+	make(device, false);
+	machine_set_entry(&machine, CODE + (guest_extint - guest_begin), STACK);
+	must_ioctl(&machine, machine.vcpu_fd, KVM_INTERRUPT, &interrupt);
+	expect("one more", ioctl(machine.vcpu_fd, KVM_INTERRUPT, &interrupt) ? errno : 0, EEXIST);
+	run_first();
+	expect_log("KVM_INTERRUPT", LOG, expected, 2);
+	must_ioctl(&machine, machine.vcpu_fd, KVM_SET_MP_STATE, &s);
+	expect("halted", mp_state(machine.vcpu_fd), KVM_MP_STATE_HALTED);
+	s.mp_state = KVM_MP_STATE_SIPI_RECEIVED;
+	must_ioctl(&machine, second_fd, KVM_SET_MP_STATE, &s);
+	expect("started", mp_state(second_fd), KVM_MP_STATE_RUNNABLE);
+	s.mp_state = 99;
+	expect("no state", ioctl(second_fd, KVM_SET_MP_STATE, &s) ? errno : 0, EINVAL);
+	end();
+}
+
+static int signal_msi(uint32_t address, uint32_t data, uint32_t flags)
+{
+	struct kvm_msi message = { .address_lo = address, .data = data, .flags = flags };
+	int r = ioctl(machine.vm_fd, KVM_SIGNAL_MSI, &message);
+
+	return r < 0 ? -errno : r;
+}
+
+static void messages(const char *device)
+{
+	static const uint32_t expected[] = { 0x1008, 0x90, 0x1009 };
+
+	make(device, false);
+	expect("KVM_CAP_SIGNAL_MSI", ioctl(machine.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SIGNAL_MSI), 1);
+	machine_set_entry(&machine, CODE + (guest_msi - guest_begin), STACK);
+	run_first();
+	expect("a message", signal_msi(0xfee00000, 0x90, 0), 1);
+	run_first();
+	expect_log("KVM_SIGNAL_MSI", LOG, expected, 3);
+	expect("a flag", signal_msi(0xfee00000, 0x91, 1 << 5), -EINVAL);
+	end();
+	machine_open(&machine, device);
+	machine_add_vcpu(&machine, 0);
+	expect("no irqchip", signal_msi(0xfee00000, 0x91, 0), -EINVAL);
+	machine_close(&machine);
+}
+
+static void abi(const char *device)
+{
+	struct kvm_lapic_state state;
+	struct kvm_mp_state s = { .mp_state = KVM_MP_STATE_HALTED };
+
+	machine_open(&machine, device);
+	expect("KVM_CAP_SPLIT_IRQCHIP", ioctl(machine.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SPLIT_IRQCHIP), 1);
+	expect("KVM_CAP_TSC_DEADLINE_TIMER", ioctl(machine.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER), 1);
+	expect("KVM_CAP_X2APIC_API", ioctl(machine.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_X2APIC_API) & 3, 3);
+	expect("pins", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 4097), EINVAL);
+	expect("x2APIC flags", machine_enable(&machine, KVM_CAP_X2APIC_API, 1u << 31), EINVAL);
+	machine_add_vcpu(&machine, 0);
+	expect("too late", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 24), EEXIST);
+	expect("no APIC", ioctl(machine.vcpu_fd, KVM_GET_LAPIC, &state) ? errno : 0, EINVAL);
+	expect("no APIC", ioctl(machine.vcpu_fd, KVM_SET_LAPIC, &state) ? errno : 0, EINVAL);
+	expect("nothing wakes it", ioctl(machine.vcpu_fd, KVM_SET_MP_STATE, &s) ? errno : 0, EINVAL);
+	machine_close(&machine);
+	machine_open(&machine, device);
+	expect("split", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 24), 0);
+	expect("again", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 24), EEXIST);
+	expect("32-bit IDs", machine_enable(&machine, KVM_CAP_X2APIC_API, 3), 0);
+	machine_close(&machine);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = wake };
+
+	if (argc != 2)
+		die("usage: lapic DEVICE");
+	sigaction(SIGUSR1, &action, NULL);
+	alarm(120);
+	abi(argv[1]);
+	both(argv[1], false);
+	both(argv[1], true);
+	extint(argv[1]);
+	messages(argv[1]);
+	printf("lapic: %s: %d checks, %d problems\n", argv[1], checks, problems);
+	return problems ? 1 : 0;
+}
