@@ -6,10 +6,10 @@
 
 /*
  * The kernel's handler of pending work names its argument a kvm_vcpu, and tells it of a signal in two fields that nobody
- * here reads. One for all: what is in it means nothing.
+ * here reads. One for all: what is in it means nothing. Of the run page it writes exit_reason, so that there is no more of it.
  */
-static struct kvm_run nobodys_run;
-static struct kvm_vcpu nobody = { .run = &nobodys_run };
+static u8 nobodys_run[offsetofend(struct kvm_run, exit_reason)] __aligned(8);
+static struct kvm_vcpu nobody = { .run = (struct kvm_run *)nobodys_run };
 
 int lkx_run_poll(void)
 {
