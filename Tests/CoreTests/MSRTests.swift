@@ -20,7 +20,7 @@ import Testing
         !lkx_msr_set(machine.vcpu, index, value, byGuest)
     }
 
-    @Test(arguments: [0x480, 0x1d9 + 0x1000, 0xc000_0104, 0xc001_0015, 0x4000_0000, 0x200, 0xffff_ffff] as [UInt32])
+    @Test(arguments: [0x480, 0x1d9 + 0x1000, 0xc000_0104, 0xc001_0015, 0x4000_0000, 0x210, 0x26, 0x257, 0x25a, 0x267, 0x270, 0x3ff, 0x400, 0xffff_ffff] as [UInt32])
     func unknownOnesFault(index: UInt32) {
         #expect(get(index) == nil && get(index, byGuest: false) == nil)
         #expect(!set(index, 0) && !set(index, 0, byGuest: false))
@@ -62,7 +62,12 @@ import Testing
             (0xc000_0100, [0], [1 << 62]), (0xc000_0101, [~0], [0xfff0_0000_0000_0000]), (0xc000_0102, [5], [1 << 48]),
             (0xc000_0081, [~0], []), (0x1a0, [~0], []),
             (0x1d9, [0, 3], [4, 1 << 6]),
-            (0x17, [], [0]), (0x3a, [], [0, 1]), (0xfe, [], [0x508]), (0x179, [], [0]), (0x198, [], [0]),  // read-only
+            // MTRRs, physical addresses of 39 bits: a variable range's base and mask, fixed ranges
+            (0x200, [0, 0x7f_ffff_f006], [2, 7, 0x106, 0x806, 1 << 39, 1 << 63]),
+            (0x20f, [0, 0x7f_ffff_f800], [1, 0x400, 1 << 39]), (0x20e, [0xffff_f000 | 5], [3]),
+            (0x250, [0x0606_0504_0100_0606], [2 << 56, 7, 0xff]), (0x259, [6 << 48], [3 << 48]), (0x26f, [1], [8]),
+            (0x17b, [], [0, ~0]),  // MCG_CTL, of no bank
+            (0x17, [], [0]), (0xfe, [], [0x508]), (0x179, [], [0]), (0x198, [], [0]),  // read-only
         ] as [(UInt32, [UInt64], [UInt64])])
     func values(index: UInt32, good: [UInt64], bad: [UInt64]) {
         let before = get(index)
@@ -74,6 +79,31 @@ import Testing
             #expect(set(index, value), "\(value)")
             if index != 0x1d9 { #expect(get(index) == value) }
         }
+    }
+
+    /// Ranges of any kind are kept apart from each other.
+    @Test func everyMTRRHasItsOwnPlace() {
+        let indices = Array(0x200..<0x210) + [0x250, 0x258, 0x259] + Array(0x268..<0x270) as [UInt32]
+        for index in indices where index < 0x210 { #expect(set(index, UInt64(index) << 12)) }
+        let types: [UInt64] = [0, 1, 4, 5, 6]
+        for (number, index) in indices.dropFirst(16).enumerated() {
+            #expect(set(index, types[number % 5] << UInt64(8 * (number / 5)) | 0x0600_0000_0000_0000))
+        }
+        for index in indices where index < 0x210 { #expect(get(index) == UInt64(index) << 12) }
+        for (number, index) in indices.dropFirst(16).enumerated() {
+            #expect(get(index) == types[number % 5] << UInt64(8 * (number / 5)) | 0x0600_0000_0000_0000)
+        }
+        #expect(get(0xfe) == 0x508, "eight variable ranges, fixed ones, write-combining")
+    }
+
+    /// A guest finds it open, and locks it; only a VMM opens it again.
+    @Test func featureControlIsLockedOnce() {
+        #expect(get(0x3a) == 0)
+        #expect(!set(0x3a, 5) && !set(0x3a, 5, byGuest: false), "no VMX")
+        #expect(!set(0x3a, 1 << 18) && !set(0x3a, 1 << 20), "neither SGX nor local machine checks")
+        #expect(set(0x3a, 0) && set(0x3a, 1) && get(0x3a) == 1)
+        #expect(!set(0x3a, 0) && !set(0x3a, 1) && get(0x3a) == 1)
+        #expect(set(0x3a, 0, byGuest: false) && set(0x3a, 1))
     }
 
     @Test func whatTheProcessorHoldsIsReloadedOnChange() {

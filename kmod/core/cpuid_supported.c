@@ -12,10 +12,10 @@
 #define LEAF1_ECX_HYPERVISOR B(31)
 #define LEAF1_ECX_X2APIC B(21)
 #define LEAF1_ECX_AVX_FAMILY (B(12) | B(28) | B(29))
-/* FPU VME DE PSE TSC MSR PAE CX8 APIC SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 SS */
-#define LEAF1_EDX                                                                                          \
-	(B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(8) | B(9) | B(11) | B(13) | B(15) | B(16) | B(17) | \
-	 B(19) | B(23) | B(24) | B(25) | B(26) | B(27))
+/* FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 SS */
+#define LEAF1_EDX                                                                                                    \
+	(B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(8) | B(9) | B(11) | B(12) | B(13) | B(14) | B(15) | \
+	 B(16) | B(17) | B(19) | B(23) | B(24) | B(25) | B(26) | B(27))
 /* Leaf 7: FSGSBASE TSC_ADJUST BMI1 AVX2 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
 #define LEAF7_EBX_FSGSBASE B(0)
 #define LEAF7_EBX_AVX2 B(5)

@@ -4,33 +4,14 @@
 #include "cr.h"
 #include "exits.h"
 #include "lapic.h"
+#include "mce.h"
 #include "msr_filter.h"
+#include "mtrr.h"
 #include "pv.h"
 
 #define DEBUGCTL_LBR BIT_ULL(0)
 #define DEBUGCTL_BTF BIT_ULL(1)
-#define MTRR_CAP_WC BIT_ULL(10)
-
-/* Every byte of IA32_PAT is a memory type: UC, WC, WT, WP, WB or UC-. */
-static bool pat_valid(u64 value)
-{
-	unsigned int i;
-
-	for (i = 0; i < 64; i += 8) {
-		u8 type = value >> i;
-
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
-}
-
-static bool mtrr_def_type_valid(u64 value)
-{
-	u8 type = value & 0xff;
-
-	return !(value & ~0xcffull) && (type <= 1 || (type >= 4 && type <= 6));
-}
+#define FEATURE_CONTROL_LOCK BIT_ULL(0)
 
 static bool apic_base_valid(struct lkx_vcpu *v, u64 value)
 {
@@ -61,18 +42,28 @@ static bool is_x2apic(struct lkx_vcpu *v, u32 index)
 	return v->lapic && index >= LAPIC_MSR_FIRST && index <= LAPIC_MSR_LAST && lkx_lapic_x2apic(v);
 }
 
+/* One of an array of MSRs: NULL where it is none. */
+static u64 *ranged(struct lkx_vcpu *v, u32 index)
+{
+	u64 *word = lkx_mtrr(v, index);
+
+	return word ? word : lkx_mce_bank(v, index);
+}
+
 bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
 {
 	struct lkx_hw *hw = v->hw;
+	u64 *word;
 
 	switch (index) {
 	case MSR_INDEX_IA32_TSC:
 		*value = lkx_tsc_read(v);
 		return false;
 	case MSR_INDEX_IA32_PLATFORM_ID:
-	case MSR_INDEX_IA32_FEATURE_CONTROL: /* neither VMX nor SGX for guests */
-	case MSR_INDEX_IA32_MCG_CAP:         /* no machine-check banks */
 		*value = 0;
+		return false;
+	case MSR_INDEX_IA32_FEATURE_CONTROL:
+		*value = v->feature_control;
 		return false;
 	case MSR_INDEX_IA32_APIC_BASE:
 		*value = v->apic_base;
@@ -83,8 +74,8 @@ bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
 	case MSR_INDEX_IA32_BIOS_SIGN_ID:
 		*value = v->bios_sign_id;
 		return false;
-	case MSR_INDEX_IA32_MTRRCAP: /* no fixed and no variable ranges: EPT says write-back */
-		*value = MTRR_CAP_WC;
+	case MSR_INDEX_IA32_MTRRCAP:
+		*value = LKX_MTRR_CAP;
 		return false;
 	case MSR_INDEX_IA32_SYSENTER_CS:
 		*value = vmcs_read32(hw, GUEST_SYSENTER_CS);
@@ -95,9 +86,15 @@ bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
 	case MSR_INDEX_IA32_SYSENTER_EIP:
 		*value = vmcs_readn(hw, GUEST_SYSENTER_EIP);
 		return false;
+	case MSR_INDEX_IA32_MCG_CAP:
+		*value = v->mcg_cap;
+		return false;
 	case MSR_INDEX_IA32_MCG_STATUS:
 		*value = v->mcg_status;
 		return false;
+	case MSR_INDEX_IA32_MCG_CTL:
+		*value = v->mcg_ctl;
+		return by_guest && !(v->mcg_cap & MCG_CTL_P);
 	case MSR_INDEX_IA32_PERF_STATUS: /* a ratio that old guests divide by */
 		*value = 1000ull | 4ull << 40;
 		return false;
@@ -146,7 +143,13 @@ bool lkx_msr_get(struct lkx_vcpu *v, u32 index, u64 *value, bool by_guest)
 		*value = lkx_lapic_deadline(v);
 		return by_guest && !v->lapic;
 	}
-	return is_x2apic(v, index) ? lkx_lapic_read(v, index - LAPIC_MSR_FIRST, value, true) : lkx_pv_msr_get(v, index, value);
+	if (is_x2apic(v, index))
+		return lkx_lapic_read(v, index - LAPIC_MSR_FIRST, value, true);
+	word = ranged(v, index);
+	if (!word)
+		return lkx_pv_msr_get(v, index, value);
+	*value = *word;
+	return false;
 }
 
 bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
@@ -178,6 +181,11 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 		if (v->lapic)
 			lkx_lapic_base_changed(v, old);
 		return false;
+	case MSR_INDEX_IA32_FEATURE_CONTROL: /* neither VMX nor SGX to enable, but to lock: firmware's, and kernels' that find it open */
+		if ((value & ~FEATURE_CONTROL_LOCK) || (by_guest && v->feature_control))
+			return true;
+		v->feature_control = value;
+		return false;
 	case MSR_INDEX_IA32_TSC_ADJUST:
 		if (by_guest)
 			lkx_tsc_write(v, lkx_tsc_read(v) + value - v->tsc_adjust);
@@ -202,6 +210,11 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 	case MSR_INDEX_IA32_MCG_STATUS:
 		v->mcg_status = value;
 		return false;
+	case MSR_INDEX_IA32_MCG_CTL: /* all errors or none */
+		if ((value && ~value) || (!(v->mcg_cap & MCG_CTL_P) && (value || by_guest)))
+			return true;
+		v->mcg_ctl = value;
+		return false;
 	case MSR_INDEX_IA32_MISC_ENABLE:
 		v->misc_enable = value;
 		return false;
@@ -209,12 +222,12 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 		/* Branch recording and stepping are not virtualized: taken, without effect, as guests that try them expect. */
 		return value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
 	case MSR_INDEX_IA32_PAT:
-		if (!pat_valid(value))
+		if (!lkx_pat_valid(value))
 			return true;
 		vmcs_write64(hw, GUEST_IA32_PAT, value);
 		return false;
 	case MSR_INDEX_IA32_MTRR_DEF_TYPE:
-		if (!mtrr_def_type_valid(value))
+		if (!lkx_mtrr_def_type_valid(value))
 			return true;
 		v->mtrr_def_type = value;
 		return false;
@@ -248,7 +261,9 @@ bool lkx_msr_set(struct lkx_vcpu *v, u32 index, u64 value, bool by_guest)
 		return by_guest && !v->lapic;
 	}
 	/* or not there, or read-only */
-	return is_x2apic(v, index) ? lkx_lapic_write(v, index - LAPIC_MSR_FIRST, value, true) : lkx_pv_msr_set(v, index, value);
+	if (is_x2apic(v, index))
+		return lkx_lapic_write(v, index - LAPIC_MSR_FIRST, value, true);
+	return lkx_mtrr_set(v, index, value) && lkx_mce_bank_set(v, index, value, by_guest) && lkx_pv_msr_set(v, index, value);
 }
 
 enum { SAVED, HIDDEN };
@@ -326,6 +341,8 @@ static noinline int refuse(struct lkx_vcpu *v, u32 reason, u64 data)
 	struct kvm_run *run = v->run;
 	u32 index = v->regs.gpr[RCX], i;
 
+	if (reason == KVM_MSR_EXIT_REASON_UNKNOWN && ranged(v, index))
+		reason = KVM_MSR_EXIT_REASON_INVAL;
 	for (i = 0; reason == KVM_MSR_EXIT_REASON_UNKNOWN && i < ARRAY_SIZE(msrs); i++)
 		if (msrs[i].index == index)
 			reason = KVM_MSR_EXIT_REASON_INVAL;

@@ -62,7 +62,7 @@ int lkx_routing_deliver(struct lkx_vm *vm, u32 gsi)
 	if (table && gsi < table->count)
 		route = table->route[gsi];
 	plat_rcu_unlock(vm->hw);
-	return route.routed ? lkx_lapic_message(vm, route.address, route.data) : 0;
+	return route.routed ? lkx_lapic_message(vm, route.address, route.data) : -1;
 }
 
 bool lkx_routing_wants_eoi(struct lkx_vcpu *v, u8 vector, bool level)

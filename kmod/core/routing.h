@@ -38,7 +38,7 @@ void lkx_routing_replace(struct lkx_vm *vm, struct lkx_routes *routes);
 /* Nobody delivers any more. */
 void lkx_routing_destroy(struct lkx_vm *vm);
 
-/* The interrupt `gsi`, from any context. How many vCPUs took it: none where it has no route. */
+/* The interrupt `gsi`, from any context. How many vCPUs took it; -1 where it has no route. */
 int lkx_routing_deliver(struct lkx_vm *vm, u32 gsi);
 
 /*

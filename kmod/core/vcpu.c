@@ -172,6 +172,8 @@ void lkx_vcpu_destroy(struct lkx_vcpu *v)
 {
 	plat_free(v->hw, v->cpuid);
 	v->cpuid = NULL;
+	plat_free(v->hw, v->mce);
+	v->mce = NULL;
 	lkx_lapic_destroy(v);
 	lkx_ept_cache_drain(v->hw, &v->ept_cache);
 }

@@ -111,6 +111,10 @@ struct lkx_pv {
 	bool clock_paused;      /* KVM_KVMCLOCK_CTRL, which the guest has not been told */
 };
 
+/* MTRRs (mtrr.c): variable ranges, of two MSRs each, and MSRs of fixed ranges. */
+#define LKX_MTRR_RANGES 8
+#define LKX_MTRR_FIXED 11
+
 /* Owned by the thread in the vCPU's ioctl (the platform's vCPU lock) but for what is marked [a]. */
 struct lkx_vcpu {
 	struct lkx_hw *hw;      /* [I] */
@@ -145,7 +149,10 @@ struct lkx_vcpu {
 	bool cpu_msrs_changed;  /* these, since they were put into the processor */
 	bool msr_filtered;      /* at the last entry the VMCS had the page of a filter */
 	u64 msr_bitmap_pa;      /* as in the VMCS */
-	u64 misc_enable, mtrr_def_type, mcg_status, bios_sign_id, tsc_adjust;
+	u64 misc_enable, feature_control, bios_sign_id, tsc_adjust;
+	u64 mtrr[2 * LKX_MTRR_RANGES + LKX_MTRR_FIXED], mtrr_def_type;
+	u64 mcg_cap, mcg_status, mcg_ctl;
+	u64 *mce;               /* plat_alloc'ed: the banks (mce.c); NULL: KVM_X86_SETUP_MCE was not called */
 	u64 tsc_offset, tsc_multiplier; /* [a] */
 	u32 tsc_khz;
 	u32 mp_state;           /* KVM_MP_STATE_* */

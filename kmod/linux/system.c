@@ -5,6 +5,7 @@
 #include "debug.h"
 #include "files.h"
 #include "lapic.h"
+#include "mce.h"
 #include "msr.h"
 #include "vmx_cpu.h"
 #include <linux/module.h>
@@ -139,8 +140,10 @@ long lkx_check_extension(unsigned long cap)
 	case KVM_CAP_GET_MSR_FEATURES:
 	case KVM_CAP_SET_GUEST_DEBUG:
 	case KVM_CAP_X86_ROBUST_SINGLESTEP:
+	case KVM_CAP_IRQCHIP: /* of which GET_LAPIC and SET_LAPIC are here, CREATE_IRQCHIP is not; QEMU asks for it before the next */
 	case KVM_CAP_SPLIT_IRQCHIP:
 	case KVM_CAP_SIGNAL_MSI:
+	case KVM_CAP_IRQ_INJECT_STATUS:
 	case KVM_CAP_IRQFD:
 	case KVM_CAP_TSC_DEADLINE_TIMER:
 	case KVM_CAP_CLOCKSOURCE:
@@ -158,6 +161,8 @@ long lkx_check_extension(unsigned long cap)
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_XSAVE2:
 		return sizeof(struct kvm_xsave);
+	case KVM_CAP_MCE:
+		return LKX_MCE_BANKS;
 	case KVM_CAP_ADJUST_CLOCK:
 		return LKX_CLOCK_FLAGS;
 	case KVM_CAP_TSC_CONTROL:
@@ -240,6 +245,8 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_msr_index_list(user, false);
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:
 		return get_msr_index_list(user, true);
+	case KVM_X86_GET_MCE_CAP_SUPPORTED:
+		return put_user(LKX_MCG_CAP, (u64 __user *)user);
 	}
 	r = forward(s, cmd, arg);
 	/* Its vCPU, where it has one, answers the same for features. */

@@ -4,6 +4,7 @@
 #include "files.h"
 #include "fpu.h"
 #include "lapic.h"
+#include "mce.h"
 #include "state.h"
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -15,6 +16,9 @@ union state {
 	struct kvm_xcrs xcrs;
 	struct kvm_sregs2 sregs2;
 	struct kvm_guest_debug debug;
+	struct kvm_x86_mce mce;
+	struct kvm_vapic_addr vapic;
+	u64 mcg_cap;
 };
 
 static long get_xsave(struct linux_vcpu *lv, void __user *user)
@@ -73,6 +77,17 @@ static long set_lapic(struct linux_vcpu *lv, void __user *user)
 	return r;
 }
 
+static long setup_mce(struct lkx_vcpu *v, const u64 *cap)
+{
+	return lkx_mce_setup(v, *cap);
+}
+
+/* That there is none, as QEMU says at every reset. The page would have to be kept as its guest expects it: no KVM_CAP_VAPIC. */
+static long set_vapic_addr(struct lkx_vcpu *v, const struct kvm_vapic_addr *a)
+{
+	return a->vapic_addr ? -EINVAL : 0;
+}
+
 #define GET(member, get)                                                                      \
 	({                                                                                    \
 		get(&lv->core, &s.member);                                                    \
@@ -112,6 +127,12 @@ long lkx_vcpu_state_ioctl(struct linux_vcpu *lv, unsigned int cmd, void __user *
 		return get_lapic(lv, user);
 	case KVM_SET_LAPIC:
 		return set_lapic(lv, user);
+	case KVM_SET_VAPIC_ADDR:
+		return lv->core.lapic ? SET(vapic, set_vapic_addr) : -EINVAL;
+	case KVM_X86_SETUP_MCE:
+		return SET(mcg_cap, setup_mce);
+	case KVM_X86_SET_MCE:
+		return SET(mce, lkx_mce_set);
 	case KVM_SET_GUEST_DEBUG:
 		return SET(debug, lkx_set_guest_debug);
 	}

@@ -235,6 +235,20 @@ static long signal_msi(struct linux_vm *vm, void __user *user)
 	return lkx_lapic_message(&vm->core, (u64)msi.address_hi << 32 | msi.address_lo, msi.data);
 }
 
+/* KVM_IRQ_LINE, and KVM_IRQ_LINE_STATUS, which tells how many vCPUs took it; -1: nothing was sent. */
+static long irq_line(struct linux_vm *vm, void __user *user, bool tell)
+{
+	struct kvm_irq_level line;
+
+	if (copy_from_user(&line, user, sizeof(line)))
+		return -EFAULT;
+	if (!vm->core.irqchip_split)
+		return -ENXIO;
+	/* Every route is a message, which a line sends when it rises. */
+	line.status = line.level ? lkx_routing_deliver(&vm->core, line.irq) : -1;
+	return tell && copy_to_user(user, &line, sizeof(line)) ? -EFAULT : 0;
+}
+
 bool lkx_is_vm_ioctl(unsigned int cmd)
 {
 	switch (cmd) {
@@ -252,6 +266,8 @@ bool lkx_is_vm_ioctl(unsigned int cmd)
 	case KVM_X86_SET_MSR_FILTER:
 	case KVM_SIGNAL_MSI:
 	case KVM_SET_GSI_ROUTING:
+	case KVM_IRQ_LINE:
+	case KVM_IRQ_LINE_STATUS:
 	case KVM_IRQFD:
 		return true;
 	}
@@ -294,6 +310,9 @@ long lkx_vm_ioctl(struct linux_vm *vm, unsigned int cmd, unsigned long arg)
 		return signal_msi(vm, user);
 	case KVM_SET_GSI_ROUTING:
 		return lkx_set_routing(vm, user);
+	case KVM_IRQ_LINE:
+	case KVM_IRQ_LINE_STATUS:
+		return irq_line(vm, user, cmd == KVM_IRQ_LINE_STATUS);
 	case KVM_IRQFD:
 		return lkx_irqfd(vm, user);
 	case KVM_GET_STATS_FD: /* on the system's file it is the vCPU's */

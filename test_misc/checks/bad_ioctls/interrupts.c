@@ -51,6 +51,9 @@ POINTER_ROWS(set_lapic, vcpu, KVM_SET_LAPIC)
 POINTER_ROWS(signal_msi, vm, KVM_SIGNAL_MSI)
 POINTER_ROWS(set_gsi_routing, vm, KVM_SET_GSI_ROUTING)
 POINTER_ROWS(irqfd, vm, KVM_IRQFD)
+POINTER_ROWS(irq_line, vm, KVM_IRQ_LINE)
+POINTER_ROWS(irq_line_status, vm, KVM_IRQ_LINE_STATUS)
+POINTER_ROWS(vapic, vcpu, KVM_SET_VAPIC_ADDR)
 
 // --- local APICs ---
 
@@ -156,6 +159,41 @@ SPLIT_ROW(routing_entries_cut_off,
 SPLIT_ROW(routing_upper_half_of_ids,
 	enable(s->vm, KVM_CAP_X2APIC_API, 1);
 	return set_routing(s, HEAD(.nr = 1), MSI(1, .u.msi.address_hi = 0x80), MSI(2)))
+
+// --- lines ---
+
+// What KVM_IRQ_LINE_STATUS says of it, from 100 on.
+static long line(struct setup *s, uint32_t gsi, uint32_t level)
+{
+	struct kvm_irq_routing_entry nobody = { .gsi = 3, .type = KVM_IRQ_ROUTING_MSI, .u.msi = { .address_lo = 0xfee05000, .data = 0x40 } };
+	struct kvm_irq_level value = { .irq = gsi, .level = level };
+
+	set_routing(s, HEAD(.nr = 2), MSI(1, .u.msi.data = 0x400), nobody);
+	if (ioctl(s->vm, KVM_IRQ_LINE, &value))
+		return -1;
+	value = (struct kvm_irq_level){ .irq = gsi, .level = level };
+	return ioctl(s->vm, KVM_IRQ_LINE_STATUS, &value) ? -1 : value.status + 100;
+}
+
+SPLIT_ROW(irq_line_nmi, return line(s, 1, 1))
+SPLIT_ROW(irq_line_level_2, return line(s, 1, 2))
+SPLIT_ROW(irq_line_down, return line(s, 1, 0))
+SPLIT_ROW(irq_line_to_nobody, return line(s, 3, 1))
+SPLIT_ROW(irq_line_no_route, return line(s, 2, 1))
+SPLIT_ROW(irq_line_past_the_last, return line(s, 4096, 1))
+SPLIT_ROW(irq_line_negative, return line(s, ~0u, 1))
+ROW(irq_line_on_vcpu) { return ioctl(s->vcpu, KVM_IRQ_LINE, 0) ? 1 : 0; }
+
+static long vapic(struct setup *s, uint64_t address)
+{
+	struct kvm_vapic_addr value = { address };
+
+	return ioctl(s->vcpu, KVM_SET_VAPIC_ADDR, &value);
+}
+
+ROW(vapic_without_irqchip) { return vapic(s, 0); }
+SPLIT_ROW(vapic_none, return vapic(s, 0))
+SPLIT_ROW(vapic_in_memory, set_region(s, 0, 0, 0, MEMORY_SIZE, (uintptr_t)s->memory); return vapic(s, 0x1000))
 
 // --- eventfds ---
 

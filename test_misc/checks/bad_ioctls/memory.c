@@ -143,6 +143,12 @@ ROW(irq_line_without_irqchip)
 
 	return ioctl(s->vm, KVM_IRQ_LINE, &level);
 }
+ROW(irq_line_status_without_irqchip)
+{
+	struct kvm_irq_level level = { .irq = 1, .level = 1 };
+
+	return ioctl(s->vm, KVM_IRQ_LINE_STATUS, &level);
+}
 ROW(pit_without_irqchip)
 {
 	struct kvm_pit_config config = { 0 };

@@ -160,6 +160,17 @@ static void dirty_log(int fd, struct random *r)
 		call(r, fd, KVM_CLEAR_DIRTY_LOG, &clear);
 }
 
+// Banks, and errors in them.
+static void machine_check(int fd, struct random *r)
+{
+	uint64_t cap = random_below(r, 40) | (random_below(r, 2) ? 1 << 8 : 0);
+	struct kvm_x86_mce error = { .status = 1ull << 63 | random_next(r), .bank = random_below(r, 40) };
+
+	if (random_below(r, 4) == 0)
+		call(r, fd, KVM_X86_SETUP_MCE, &cap);
+	call(r, fd, KVM_X86_SET_MCE, &error);
+}
+
 static void any_call(struct random *r)
 {
 	size_t index = call_any(r);
@@ -261,6 +272,9 @@ void step(struct random *r)
 		break;
 	case 23:
 		set_cpuid(pick(VCPUS, r), r);
+		break;
+	case 24:
+		machine_check(pick(VCPUS, r), r);
 		break;
 	default:
 		any_call(r);
