@@ -78,7 +78,8 @@ import Testing
         #expect(report(2, Self.valid | 1) == 0)
         // Unless it needs no action: UCNA.
         #expect(report(2, Self.valid | Self.uncorrected | 9, global: 0) == 0)
-        #expect(machine.raised == nil && status(2) == Self.valid | Self.overflow | Self.uncorrected | 9 && get(0x17a) == 0)
+        #expect(
+            machine.raised == nil && status(2) == Self.valid | Self.overflow | Self.uncorrected | 9 && get(0x17a) == 0)
         for bit in [55, 56, 57] as [UInt64] {
             #expect(report(1, Self.valid | Self.uncorrected | 1 << bit, global: 0) == 0 && machine.raised?.vector == 18)
             machine.fake.pointee.vcpu.events = lkx_events()

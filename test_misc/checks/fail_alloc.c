@@ -100,6 +100,7 @@ static void set_state(int system, int vcpu)
 	struct kvm_regs regs = { .rflags = 2 };
 	struct kvm_sregs sregs;
 	struct kvm_xsave xsave;
+	uint64_t mcg_cap = 10;
 
 	cpuid->nent = ENTRIES;
 	CALL(system, KVM_GET_SUPPORTED_CPUID, cpuid);
@@ -113,6 +114,7 @@ static void set_state(int system, int vcpu)
 	CALL(vcpu, KVM_SET_MSRS, &msrs);
 	CALL(vcpu, KVM_GET_XSAVE, &xsave);
 	CALL(vcpu, KVM_SET_XSAVE, &xsave);
+	CALL(vcpu, KVM_X86_SETUP_MCE, &mcg_cap);
 }
 
 // Until the guest's HLT, with what it wrote where it wrote it.
