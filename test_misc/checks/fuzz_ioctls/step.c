@@ -41,8 +41,15 @@ static void create_vm(struct random *r)
 {
 	int fd = call(r, files_pick(SYSTEMS, r), KVM_CREATE_VM, (void *)(uintptr_t)(random_below(r, 16) == 0));
 
-	if (fd >= 0)
-		files_keep(VMS, fd, r);
+	if (fd < 0)
+		return;
+	if (random_below(r, 2)) {
+		// Local APICs in the kernel.
+		struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { random_below(r, 8) ? 24 : random_below(r, 5000) } };
+
+		call(r, fd, KVM_ENABLE_CAP, &cap);
+	}
+	files_keep(VMS, fd, r);
 }
 
 // A file of a VM or a vCPU, or, LiKeX's way, the system's in its place.
@@ -171,6 +178,64 @@ static void machine_check(int fd, struct random *r)
 	call(r, fd, KVM_X86_SET_MCE, &error);
 }
 
+// A message to one of the first local APICs, or to all; any vector and any way to deliver it.
+static struct kvm_irq_routing_msi message(struct random *r)
+{
+	return (struct kvm_irq_routing_msi){
+		.address_lo = random_below(r, 16) ? 0xfee00000 | (random_below(r, 4) ? random_below(r, 4) : 0xff) << 12 | random_below(r, 4) << 2 : random_next(r),
+		.address_hi = random_below(r, 16) ? 0 : random_next(r),
+		.data = random_below(r, 16) ? random_below(r, 0x800) | (random_below(r, 4) ? 0 : 0xc000) : random_next(r),
+	};
+}
+
+// Interrupts by each way, and where they go.
+static void interrupt(int fd, struct random *r)
+{
+	struct { struct kvm_irq_routing head; struct kvm_irq_routing_entry entry[4]; } routes = { .head.nr = random_below(r, 5) };
+	struct kvm_irq_routing_msi to = message(r);
+	struct kvm_msi msi = { .address_lo = to.address_lo, .address_hi = to.address_hi, .data = to.data, .flags = !random_below(r, 16) };
+	struct kvm_irqfd irqfd = { .fd = files_eventfd(r), .gsi = random_below(r, 6), .flags = random_below(r, random_below(r, 16) ? 2 : 256) };
+	struct kvm_irq_level line = { .irq = random_below(r, random_below(r, 16) ? 6 : ~0u), .level = random_below(r, 2) };
+
+	switch (random_below(r, 8)) {
+	case 0:
+		for (uint32_t i = 0; i < 4; i++)
+			routes.entry[i] = (struct kvm_irq_routing_entry){
+				.gsi = random_below(r, 16) ? i : random_below(r, 5000), .type = random_below(r, 32) ? KVM_IRQ_ROUTING_MSI : random_below(r, 6),
+				.u.msi = message(r),
+			};
+		call(r, fd, KVM_SET_GSI_ROUTING, &routes);
+		break;
+	case 1: case 2:
+		call(r, fd, KVM_IRQFD, &irqfd);
+		break;
+	case 3: case 4:
+		call(r, fd, KVM_SIGNAL_MSI, &msi);
+		break;
+	default:
+		call(r, fd, random_below(r, 2) ? KVM_IRQ_LINE : KVM_IRQ_LINE_STATUS, &line);
+	}
+}
+
+// A local APIC as it is, most of the time with a word of it another, and mostly on: below 256 stands the vector of spurious interrupts.
+static void change_apic(int fd, struct random *r)
+{
+	struct kvm_lapic_state state;
+	uint32_t word;
+
+	if (call(r, fd, KVM_GET_LAPIC, &state) < 0)
+		return;
+	if (random_below(r, 4)) {
+		word = random_below(r, 2) ? random_below(r, 0x20000) : random_next(r);
+		memcpy(state.regs + 16 * random_below(r, 64), &word, 4);
+	}
+	if (random_below(r, 4)) {
+		word = 0x1ff;
+		memcpy(state.regs + 0xf0, &word, 4);
+	}
+	call(r, fd, KVM_SET_LAPIC, &state);
+}
+
 static void any_call(struct random *r)
 {
 	size_t index = call_any(r);
@@ -275,6 +340,12 @@ void step(struct random *r)
 		break;
 	case 24:
 		machine_check(pick(VCPUS, r), r);
+		break;
+	case 25: case 26: case 27:
+		interrupt(pick(VMS, r), r);
+		break;
+	case 28:
+		change_apic(pick(VCPUS, r), r);
 		break;
 	default:
 		any_call(r);
