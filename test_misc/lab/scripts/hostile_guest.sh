@@ -40,7 +40,8 @@ rage() {
     : > /tmp/samples
     watch_vmm &
     watcher=$!
-    timeout $PATIENCE likex boot --device $1 --kernel /boot/hostile --memory 32M --append "device=$2 seed=$3 ticks=$MILLIONS" \
+    # What hangs doesn't heed SIGTERM.
+    timeout -s KILL $PATIENCE likex boot --device $1 --kernel /boot/hostile --memory 32M --append "device=$2 seed=$3 ticks=$MILLIONS" \
         --disk /tmp/disk --net tap0 --vsock 3:/tmp/vsock --balloon --console --control /tmp/control < /dev/null > /tmp/console 2> /tmp/errors
     status=$?
     kill $watcher 2> /dev/null
