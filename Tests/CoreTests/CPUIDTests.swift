@@ -155,6 +155,7 @@ import Testing
         #expect(features.ecx & 1 << 28 != 0 && find(7)!.ebx & 1 << 5 != 0, "AVX, AVX2")
         #expect(features.edx & 0x5080 == 0x5080, "MTRRs, machine checks")
         #expect(features.ebx & 0xff00_0000 == 0, "no APIC ID")
+        #expect(find(6)!.eax == 4, "ARAT: the APIC timer never stops")
         #expect(find(0xd)?.eax == 7 && find(0xd)?.ebx == 0x340 && find(0xd, 2)?.eax == 0x100)
         #expect(find(0x8000_0008)?.eax == 0x3027)
         #expect(find(4, 3)?.eax == 0, "the entry that ends the caches")

@@ -8,6 +8,7 @@
 /* Leaf 1: SSE3 PCLMULQDQ SSSE3 FMA CMPXCHG16B PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND */
 #define LEAF1_ECX \
 	(B(0) | B(1) | B(9) | B(12) | B(13) | B(17) | B(19) | B(20) | B(22) | B(23) | B(25) | B(26) | B(28) | B(29) | B(30))
+#define LEAF6_EAX_ARAT BIT(2)
 #define LEAF1_ECX_XSAVE B(26)
 #define LEAF1_ECX_HYPERVISOR B(31)
 #define LEAF1_ECX_X2APIC B(21)
@@ -50,6 +51,7 @@ static struct kvm_cpuid_entry2 *add(struct lkx_hw *hw, struct list *l, u32 leaf,
 	if (l->count == l->max)
 		return NULL;
 	hw_cpuid(hw, leaf, index, out);
+	plat_cpuid_limit(hw, leaf, index, out);
 	e = &l->entry[l->count++];
 	*e = (struct kvm_cpuid_entry2){
 		.function = leaf,
@@ -222,6 +224,8 @@ int lkx_cpuid_supported(struct lkx_hw *hw, const struct lkx_vmx_caps *caps, stru
 		if (!e)
 			return -E2BIG;
 		keep(e, 0, 0, 0, 0);
+		/* A local APIC's timer stops for no sleep of its vCPU. Without that Linux keeps to ticks: it has no timer finer than 4 ms. */
+		e->eax = LEAF6_EAX_ARAT;
 	}
 	if (max_leaf >= 0xd && (entry[1].ecx & LEAF1_ECX_XSAVE) && !add_xsave(hw, &l, xcr0))
 		return -E2BIG;

@@ -341,6 +341,8 @@ void lkx_lapic_get(struct lkx_vcpu *v, struct kvm_lapic_state *s)
 {
 	u32 reg;
 
+	/* A timer that ran out since the vCPU ran shows in IRR: whoever takes this state elsewhere must find it. */
+	lkx_lapic_timer_expired(v);
 	memset(s, 0, sizeof(*s));
 	for (reg = 0; reg < LAPIC_REGISTERS; reg++)
 		*state_register(s, reg) = read_register(v, reg);

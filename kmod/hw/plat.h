@@ -314,6 +314,8 @@ void plat_ioevent_signal(struct lkx_vm *vm, void *target);
 
 /* What of XCR0 the host lets a guest have. */
 u64 plat_guest_xcr0(struct lkx_hw *hw);
+/* Takes from what the processor says in a leaf of CPUID (EAX, EBX, ECX, EDX) the features that the host does without. */
+void plat_cpuid_limit(struct lkx_hw *hw, u32 leaf, u32 index, u32 out[4]);
 /* Ticks of the host's TSC a millisecond. */
 u32 plat_tsc_khz(struct lkx_hw *hw);
 

@@ -11,6 +11,26 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/cpufeature.h>
+
+/*
+ * The kernel drops features that this processor has wrong, or slow, or that the command line names. Guests cannot know better; Linux keeps its words of
+ * features as CPUID has them.
+ */
+void plat_cpuid_limit(struct lkx_hw *hw, u32 leaf, u32 index, u32 out[4])
+{
+	static const struct { u32 leaf; u8 index, reg, word; } words[] = {
+		{ 1, 0, 2, CPUID_1_ECX }, { 1, 0, 3, CPUID_1_EDX },
+		{ 7, 0, 1, CPUID_7_0_EBX }, { 7, 0, 2, CPUID_7_ECX }, { 7, 0, 3, CPUID_7_EDX },
+		{ 0xd, 1, 0, CPUID_D_1_EAX },
+		{ 0x80000001, 0, 2, CPUID_8000_0001_ECX }, { 0x80000001, 0, 3, CPUID_8000_0001_EDX },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i].leaf == leaf && words[i].index == index)
+			out[words[i].reg] &= boot_cpu_data.x86_capability[words[i].word];
+}
 
 void lkx_system_put(struct lkx_system *s)
 {

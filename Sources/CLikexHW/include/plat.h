@@ -336,6 +336,11 @@ static inline u64 plat_guest_xcr0(struct lkx_hw *hw)
 	return hw->platform->guest_xcr0(hw);
 }
 
+static inline void plat_cpuid_limit(struct lkx_hw *hw, u32 leaf, u32 index, u32 out[4])
+{
+	/* A simulated host uses all that its processor has. */
+}
+
 static inline void plat_host_clocks(struct lkx_hw *hw, struct lkx_host_clocks *now)
 {
 	hw->platform->host_clocks(hw, now);
