@@ -56,7 +56,7 @@ endif
 test: setup ## everything that must pass: Swift, the module for two kernels, sparse, the lab
 	@$(LAB)/test $(ONLY)
 
-test-boot: setup programs likex kmod ## Linux, a hostile guest and QEMU on both devices, all of what `make test` does in short; KERNEL=6.12 for one
+test-boot: setup programs likex kmod ## Linux, its boot's cost, a hostile guest and QEMU on both devices, all of what `make test` does in short; KERNEL=6.12 for one
 	@$(LAB)/guest-os $(KERNEL) && $(LAB)/qemu $(KERNEL)
 	@for kernel in $(or $(KERNEL),6.1 6.12); do \
 	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 7200 --overlay build/guest-os/$$kernel \
@@ -64,6 +64,7 @@ test-boot: setup programs likex kmod ## Linux, a hostile guest and QEMU on both 
 	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 5000 --overlay build/guest-os/$$kernel \
 	        --kernel-args='DISK_MIB=64 PINGS=1000 NET_MIB=16 VSOCK_MIB=4 PATIENCE=2000' $(LAB)/scripts/boot.sh || exit; \
 	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 2000 --overlay build/qemu/$$kernel $(LAB)/scripts/qemu.sh || exit; \
+	    $(LAB)/lab --kernel $$kernel --cpus 1 --memory 768 --timeout 2000 --overlay build/qemu/$$kernel $(LAB)/scripts/boot_cost.sh || exit; \
 	done
 
 mutations: setup programs ## every deliberate fault in kmod/core is noticed by a test; ONLY='tdp.c invept' for some

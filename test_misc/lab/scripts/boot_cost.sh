@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 # What a boot costs, in ticks from the exec of the VMM to the first words of the guest's init: under likex-vmm on both devices, and under QEMU's microvm
 # on stock KVM, each with the same kernel, initramfs, command line and memory. LiKeX takes no more than stock KVM, likex-vmm less than QEMU.
-# lab: KERNEL=6.12 CPUS=1 MEMORY=768 TIMEOUT=500 OVERLAY=build/qemu/6.12 KERNEL_ARGS="ROUNDS=1"
+# lab: KERNEL=6.12 CPUS=1 MEMORY=768 TIMEOUT=1000 OVERLAY=build/qemu/6.12 KERNEL_ARGS="ROUNDS=1"
 # `make test-boot` takes the least of three. (The words in capitals reach this script in its environment.)
 ROUNDS=${ROUNDS:-3}
 LINUX="console=ttyS0,115200 mitigations=off nokaslr panic=-1 tsc=reliable cryptomgr.notests quiet"
