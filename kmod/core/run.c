@@ -249,3 +249,15 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 		lkx_debug_end(v);
 	return r;
 }
+
+void lkx_fill_run_page(struct lkx_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	bool if_flag = lkx_rflags(v) & RFLAGS_IF;
+
+	plat_write_once(run->if_flag, if_flag);
+	plat_write_once(run->cr8, v->cr8);
+	plat_write_once(run->apic_base, v->apic_base);
+	plat_write_once(run->ready_for_interrupt_injection, if_flag && lkx_ready_for_interrupt(v));
+	plat_write_once(run->flags, 0);
+}

@@ -215,15 +215,3 @@ void lkx_translate(struct lkx_vcpu *v, struct kvm_translation *t)
 	t->writeable = 1;
 	t->usermode = 0;
 }
-
-void lkx_fill_run_page(struct lkx_vcpu *v)
-{
-	struct kvm_run *run = v->run;
-	bool if_flag = lkx_rflags(v) & RFLAGS_IF;
-
-	plat_write_once(run->if_flag, if_flag);
-	plat_write_once(run->cr8, v->cr8);
-	plat_write_once(run->apic_base, v->apic_base);
-	plat_write_once(run->ready_for_interrupt_injection, if_flag && lkx_ready_for_interrupt(v));
-	plat_write_once(run->flags, 0);
-}
