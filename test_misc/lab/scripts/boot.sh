@@ -38,10 +38,16 @@ ask_balloon() { socket ask /tmp/control "{\"execute\": \"balloon\", \"arguments\
 # KiB that likex-vmm has for itself. Its file, from which it runs, all of its kind share; here that is in a ramfs, where smaps calls it dirty.
 private() { awk '/^[0-9a-f]+-/ { guest = /guest-ram/ } /^Anonymous:/ && !guest { sum += $2 } END { print sum }' /proc/$(pidof likex-vmm)/smaps; }
 
-# What the guest waits for: memory is asked for, then given back.
+# How often the event loop's thread, which is the process's first, has gone to sleep.
+sleeps() { awk '/^voluntary_ctxt_switches/ { print $2 }' /proc/$(pidof likex-vmm)/status; }
+
+# What the guest waits for: memory is asked for, then given back. Before that the guest does nothing that needs the event loop: it only looks each 0.2 s.
 squeeze() {
     wait_for "balloon: waiting"
     private > /tmp/private
+    before=$(sleeps)
+    sleep 3
+    echo $(($(sleeps) - before)) > /tmp/woken
     ask_balloon $((MEMORY - BALLOON))
     wait_for "balloon: in"
     ask_balloon $MEMORY
@@ -52,7 +58,10 @@ pattern() { yes "likex net 0123456789" | head -c $((NET_MIB << 20)); }
 # nc stops sending when the other side has no more to say: a receiver's input never ends.
 mkfifo /tmp/never
 insmod /boot/tun.ko || fail "no tap"
-tunctl -t tap0 > /dev/null && ifconfig tap0 $HOST netmask 255.255.255.0 up || fail "no tap"
+tunctl -t tap0 > /dev/null || fail "no tap"
+# No packets of the host's own, which would wake likex-vmm.
+[ ! -e /proc/sys/net/ipv6/conf/tap0 ] || echo 1 > /proc/sys/net/ipv6/conf/tap0/disable_ipv6
+ifconfig tap0 $HOST netmask 255.255.255.0 up || fail "no tap"
 socket echo /tmp/vsock_1234 &
 echo_server=$!
 for device in $DEVICES; do
@@ -63,7 +72,7 @@ for device in $DEVICES; do
     truncate -s 96M /tmp/disk
     /boot/mke2fs -q -t ext4 -F /tmp/disk || fail "no file system"
 
-    rm -f /tmp/console /tmp/private
+    rm -f /tmp/console /tmp/private /tmp/woken
     squeeze &
     squeezer=$!
     boot $device 1 guest.disk=7,$DISK_MIB guest.random guest.sleep guest.balloon=$((BALLOON << 8))
@@ -75,6 +84,7 @@ for device in $DEVICES; do
     says "balloon: out"
     echo "likex-vmm had $(cat /tmp/private) KiB of its own"
     [ "$(cat /tmp/private)" -le $PRIVATE_KIB ] || fail "more than $PRIVATE_KIB KiB"
+    [ "$(cat /tmp/woken)" = 0 ] || fail "its event loop woke $(cat /tmp/woken) times in 3 s, for nothing"
 
     nc -l -p 5001 <> /tmp/never > /tmp/received &
     receiver=$!

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 # Debian's own QEMU, which knows nothing of LiKeX, boots Debian's kernel on its microvm to its init, with virtio devices: with local APICs in the
 # kernel and the I/O APIC in QEMU (split), and with all of them in QEMU (off). It opens /dev/kvm: there the device is bound for it.
-# lab: KERNEL=6.1 CPUS=1 MEMORY=768 TIMEOUT=500 OVERLAY=build/qemu/6.1 KERNEL_ARGS="DEVICES=/dev/rust_kvm CHIPS=off"
-# lab: KERNEL=6.12 CPUS=2 MEMORY=768 TIMEOUT=500 OVERLAY=build/qemu/6.12 KERNEL_ARGS="DEVICES=/dev/rust_kvm CHIPS=split SMP=2"
+# lab: KERNEL=6.1 CPUS=1 MEMORY=768 TIMEOUT=1100 OVERLAY=build/qemu/6.1 KERNEL_ARGS="DEVICES=/dev/rust_kvm CHIPS=off"
+# lab: KERNEL=6.12 CPUS=2 MEMORY=768 TIMEOUT=1100 OVERLAY=build/qemu/6.12 KERNEL_ARGS="DEVICES=/dev/rust_kvm CHIPS=split SMP=2"
 # `make test-boot` does both on both devices, whose guests must say the same. (The words in capitals reach this script in its environment.)
 DEVICES=${DEVICES:-/dev/kvm /dev/rust_kvm}
 CHIPS=${CHIPS:-split off}
