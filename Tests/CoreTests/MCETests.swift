@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 /// Machine-check banks: what a VMM reports, and what its guest finds. SDM vol. 3, 16.3.
-@Suite struct MCETests {
+@Suite struct MCETests: MSRAccess {
     static let valid: UInt64 = 1 << 63
     static let overflow: UInt64 = 1 << 62
     static let uncorrected: UInt64 = 1 << 61
@@ -15,15 +15,6 @@ import Testing
 
     init() throws {
         machine = try FakeMachine(reset: .skylake)
-    }
-
-    private func get(_ index: UInt32, byGuest: Bool = true) -> UInt64? {
-        var value: UInt64 = 0
-        return lkx_msr_get(machine.vcpu, index, &value, byGuest) ? nil : value
-    }
-
-    private func set(_ index: UInt32, _ value: UInt64, byGuest: Bool = true) -> Bool {
-        !lkx_msr_set(machine.vcpu, index, value, byGuest)
     }
 
     private func report(_ bank: UInt8, _ status: UInt64, address: UInt64 = 0, global: UInt64 = 5) -> Int32 {

@@ -4,20 +4,11 @@ import CoreTestSupport
 import Testing
 
 /// MSRs as a guest's RDMSR and WRMSR and a VMM's ioctls reach them.
-@Suite struct MSRTests {
+@Suite struct MSRTests: MSRAccess {
     let machine: FakeMachine
 
     init() throws {
         machine = try FakeMachine(reset: .skylake)
-    }
-
-    private func get(_ index: UInt32, byGuest: Bool = true) -> UInt64? {
-        var value: UInt64 = 0
-        return lkx_msr_get(machine.vcpu, index, &value, byGuest) ? nil : value
-    }
-
-    private func set(_ index: UInt32, _ value: UInt64, byGuest: Bool = true) -> Bool {
-        !lkx_msr_set(machine.vcpu, index, value, byGuest)
     }
 
     @Test(
