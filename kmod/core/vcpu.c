@@ -177,26 +177,3 @@ void lkx_vcpu_destroy(struct lkx_vcpu *v)
 	lkx_lapic_destroy(v);
 	lkx_ept_cache_drain(v->hw, &v->ept_cache);
 }
-
-void lkx_skip_instruction_at(struct lkx_vcpu *v, u64 old)
-{
-	struct lkx_hw *hw = v->hw;
-	u64 rip = old + v->exit.instruction_length;
-	u32 interruptibility = vmcs_read32(hw, GUEST_INTERRUPTIBILITY);
-
-	/* Outside of 64-bit mode IP wraps at 4 GiB; keep the upper half as it was. */
-	if (((old ^ rip) >> 32) && !lkx_is_64bit(v))
-		rip = (u32)rip;
-	lkx_set_rip(v, rip);
-	if (interruptibility & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-		vmcs_write32(hw, GUEST_INTERRUPTIBILITY,
-			     interruptibility & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-	if (unlikely(lkx_rflags(v) & RFLAGS_TF)) {
-		if (v->guest_debug & KVM_GUESTDBG_SINGLESTEP) {
-			v->stepped = true;
-			return;
-		}
-		v->dr6 |= DR6_BS;
-		lkx_queue_exception(v, VECTOR_DB);
-	}
-}

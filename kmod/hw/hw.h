@@ -50,6 +50,25 @@ static inline bool hw_vmxoff(struct lkx_hw *hw)
 	return failed;
 }
 
+/* linux/vmx_failed.c */
+void lkx_vmwrite_failed(u32 field, u64 value);
+void lkx_invalidation_failed(const char *instruction, u64 type, u64 what);
+
+u64 lkx_vmread(u32 field);
+void lkx_vmwrite(u32 field, u64 value);
+
+#ifdef LKX_SMALL
+/* Files that are made small (Kbuild) share one of each. */
+static __always_inline u64 hw_vmread(struct lkx_hw *hw, u32 field)
+{
+	return lkx_vmread(field);
+}
+
+static __always_inline void hw_vmwrite(struct lkx_hw *hw, u32 field, u64 value)
+{
+	lkx_vmwrite(field, value);
+}
+#else
 /* 0 where the field cannot be read. */
 static inline u64 hw_vmread(struct lkx_hw *hw, u32 field)
 {
@@ -60,10 +79,6 @@ static inline u64 hw_vmread(struct lkx_hw *hw, u32 field)
 	return value;
 }
 
-/* linux/vmx_failed.c */
-void lkx_vmwrite_failed(u32 field, u64 value);
-void lkx_invalidation_failed(const char *instruction, u64 type, u64 what);
-
 static inline void hw_vmwrite(struct lkx_hw *hw, u32 field, u64 value)
 {
 	asm goto("1: vmwrite %[value], %[field]\n\tjna %l[failed]\n2:\n" _ASM_EXTABLE(1b, 2b)
@@ -72,6 +87,7 @@ static inline void hw_vmwrite(struct lkx_hw *hw, u32 field, u64 value)
 failed:
 	lkx_vmwrite_failed(field, value);
 }
+#endif
 
 struct hw_inv_descriptor {
 	u64 first;  /* EPTP, or VPID */
