@@ -276,6 +276,6 @@ import Testing
         #expect(out[0] == 0x4000_0001)
         #expect(String(decoding: name, as: UTF8.self) == "KVMKVMKVM\0\0\0")
         lkx_cpuid_answer(machine.vcpu, 0x4000_0001, 0, &out)
-        #expect(out == [0x0100_00ab, 0, 0, 0])
+        #expect(out == [0x0100_00eb, 0, 0, 0])
     }
 }

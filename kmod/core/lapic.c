@@ -2,6 +2,7 @@
 /* A local APIC's registers and priorities: all that happens in its own vCPU's thread. */
 #include "events.h"
 #include "lapic.h"
+#include "pv.h"
 #include "routing.h"
 
 /* P6 family's successors, six local vectors, no suppression of EOI broadcasts. SDM vol. 3, 11.4.8. */
@@ -77,7 +78,13 @@ int lkx_lapic_highest(const struct lkx_vcpu *v)
 	return (vector >> 4) > (processor_priority(v->lapic) >> 4) ? vector : -1;
 }
 
-/* Out of IRR, into ISR. */
+/* Has it to be told to user space's I/O APIC? */
+static bool end_is_awaited(struct lkx_vcpu *v, u8 vector)
+{
+	return lkx_routing_wants_eoi(v, vector, plat_load64(&v->lapic->tmr[vector / 64]) & BIT_ULL(vector % 64));
+}
+
+/* Out of IRR, into ISR. Where nothing waits for its end, that needs no exit; what comes meanwhile makes a request, which looks for it. */
 static void take(struct lkx_vcpu *v, u8 vector)
 {
 	struct lkx_lapic *l = v->lapic;
@@ -87,6 +94,7 @@ static void take(struct lkx_vcpu *v, u8 vector)
 		old = plat_load64(word);
 	} while (plat_cmpxchg64(word, old, old & ~bit) != old);
 	l->isr[vector / 64] |= bit;
+	l->eoi_offered = highest(l->irr) < 0 && !end_is_awaited(v, vector) && lkx_pv_eoi_offer(v);
 }
 
 bool lkx_lapic_accepts_extint(const struct lkx_vcpu *v)
@@ -132,11 +140,20 @@ static void end_of_interrupt(struct lkx_vcpu *v)
 	if (vector < 0)
 		return;
 	l->isr[vector / 64] &= ~BIT_ULL(vector % 64);
-	if (lkx_routing_wants_eoi(v, vector, plat_load64(&l->tmr[vector / 64]) & BIT_ULL(vector % 64))) {
+	if (end_is_awaited(v, vector)) {
 		l->eoi_owed = true;
 		l->eoi_vector = vector;
 	}
 	lkx_request(v, LKX_REQUEST_LAPIC);
+}
+
+void lkx_lapic_see_eoi(struct lkx_vcpu *v)
+{
+	if (!v->lapic->eoi_offered)
+		return;
+	v->lapic->eoi_offered = false;
+	if (lkx_pv_eoi_taken(v))
+		end_of_interrupt(v);
 }
 
 void lkx_lapic_set_tpr(struct lkx_vcpu *v, u8 tpr)
@@ -182,7 +199,7 @@ void lkx_lapic_reset(struct lkx_vcpu *v, bool init)
 	}
 	l->errors = 0;
 	l->tsc_deadline = 0;
-	l->eoi_owed = l->extint_pending = l->unhalted = false;
+	l->eoi_offered = l->eoi_owed = l->extint_pending = l->unhalted = false;
 	l->reg[LAPIC_VERSION] = VERSION;
 	l->reg[LAPIC_DFR] = DFR_RESET;
 	l->reg[LAPIC_SVR] = SVR_RESET;
@@ -224,6 +241,7 @@ bool lkx_lapic_read(struct lkx_vcpu *v, u32 reg, u64 *value, bool x2apic)
 	*value = 0;
 	if (reg >= LAPIC_REGISTERS || !(rules[reg].access & (x2apic ? MR : XR)))
 		return true;
+	lkx_lapic_see_eoi(v);
 	*value = read_register(v, reg);
 	if (x2apic && reg == LAPIC_ICR)
 		*value |= (u64)v->lapic->reg[LAPIC_ICR2] << 32;
@@ -274,6 +292,7 @@ bool lkx_lapic_write(struct lkx_vcpu *v, u32 reg, u64 value, bool x2apic)
 		lkx_lapic_set_tpr(v, low);
 		break;
 	case LAPIC_EOI:
+		lkx_lapic_see_eoi(v);
 		end_of_interrupt(v);
 		break;
 	case LAPIC_DFR:

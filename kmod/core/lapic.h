@@ -73,6 +73,7 @@ struct lkx_lapic {
 	u32 errors;               /* what the next write to ESR shows there */
 	u32 lowest_taken;         /* [r] lowest-priority interrupts it was chosen for: who took fewest is next */
 	bool unhalted;            /* the next HLT is none */
+	bool eoi_offered;         /* the guest may end the interrupt in service without an exit: lkx_pv_eoi_offer */
 	bool eoi_owed;            /* KVM_EXIT_IOAPIC_EOI of eoi_vector */
 	u8 eoi_vector;
 	bool extint_pending;      /* KVM_INTERRUPT, for LINT0 as ExtINT */
@@ -137,6 +138,8 @@ void lkx_lapic_set_tpr(struct lkx_vcpu *v, u8 tpr);
 int lkx_lapic_highest(const struct lkx_vcpu *v);
 /* Is there an interrupt for the guest? Where `now`, it is queued, and in service. */
 bool lkx_lapic_offer(struct lkx_vcpu *v, bool now);
+/* Did the guest end the interrupt it was offered to end without an exit? Before anything looks at what is in service. */
+void lkx_lapic_see_eoi(struct lkx_vcpu *v);
 /* KVM_INTERRUPT may reach the guest: LINT0 is ExtINT, or the APIC off. */
 bool lkx_lapic_accepts_extint(const struct lkx_vcpu *v);
 /* KVM_INTERRUPT: 0, or -EEXIST while there is one. */

@@ -104,6 +104,7 @@ int lkx_lapic_look(struct lkx_vcpu *v)
 	int r;
 
 	for (;;) {
+		lkx_lapic_see_eoi(v);
 		/* Once: what comes meanwhile is seen before the guest is entered, after signals. Others may send without end. */
 		if (lkx_take_requests(v, LKX_REQUEST_LAPIC))
 			take_posted(v);

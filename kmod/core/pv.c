@@ -34,10 +34,11 @@ struct pv_steal {
 };
 _Static_assert(sizeof(struct pv_steal) == 64, "KVM's ABI");
 #define STEAL_RESERVED 0x3eull
+#define EOI_RESERVED 2ull
 
 u32 lkx_pv_features(struct lkx_hw *hw)
 {
-	return LKX_PV_CLOCKSOURCE | LKX_PV_NOP_IO_DELAY | LKX_PV_CLOCKSOURCE2 | LKX_PV_UNHALT | LKX_PV_CLOCKSOURCE_STABLE |
+	return LKX_PV_CLOCKSOURCE | LKX_PV_NOP_IO_DELAY | LKX_PV_CLOCKSOURCE2 | LKX_PV_EOI | LKX_PV_UNHALT | LKX_PV_CLOCKSOURCE_STABLE |
 	       (plat_knows_run_delay(hw) ? LKX_PV_STEAL_TIME : 0);
 }
 
@@ -153,6 +154,29 @@ void lkx_pv_preempted(struct lkx_vcpu *v)
 		plat_user_write_atomic(v->hw, slot.hva + gpa - (slot.base_gfn << LKX_PAGE_SHIFT), &preempted, 1);
 }
 
+static bool write_eoi(struct lkx_vcpu *v, u8 offered)
+{
+	return !lkx_gpa_write(v->vm, v->pv.eoi & ~1ull, &offered, 1);
+}
+
+bool lkx_pv_eoi_offer(struct lkx_vcpu *v)
+{
+	return (v->pv.eoi & 1) && write_eoi(v, 1);
+}
+
+bool lkx_pv_eoi_taken(struct lkx_vcpu *v)
+{
+	u8 offered;
+
+	/* Only while the guest runs does it change, and it does not run. */
+	if (lkx_gpa_read(v->vm, v->pv.eoi & ~1ull, &offered, 1))
+		return false;
+	if (!(offered & 1))
+		return true;
+	write_eoi(v, 0);
+	return false;
+}
+
 void lkx_pv_serve(struct lkx_vcpu *v, u8 requests)
 {
 	if (requests & LKX_REQUEST_CLOCK)
@@ -202,12 +226,17 @@ bool lkx_pv_msr_get(struct lkx_vcpu *v, u32 index, u64 *value)
 	case MSR_INDEX_KVM_STEAL_TIME:
 		*value = v->pv.steal_time;
 		return !plat_knows_run_delay(v->hw);
+	case MSR_INDEX_KVM_PV_EOI_EN:
+		*value = v->pv.eoi;
+		return false;
 	}
 	return true;
 }
 
 bool lkx_pv_msr_set(struct lkx_vcpu *v, u32 index, u64 value)
 {
+	struct lkx_memslot slot;
+
 	switch (index) {
 	case MSR_INDEX_KVM_WALL_CLOCK:
 	case MSR_INDEX_KVM_WALL_CLOCK_NEW:
@@ -225,6 +254,13 @@ bool lkx_pv_msr_set(struct lkx_vcpu *v, u32 index, u64 value)
 		v->pv.steal_time = value;
 		v->pv.steal_begun = false;
 		lkx_request(v, LKX_REQUEST_STEAL_TIME);
+		return false;
+	case MSR_INDEX_KVM_PV_EOI_EN:
+		if ((value & EOI_RESERVED) || ((value & 1) && !lkx_memslot_find(v->vm, value >> LKX_PAGE_SHIFT, &slot)))
+			return true;
+		if (v->lapic)
+			lkx_lapic_see_eoi(v);
+		v->pv.eoi = value;
 		return false;
 	}
 	return true;

@@ -4,6 +4,7 @@
 #include "exits.h"
 #include "cr.h"
 #include "debug.h"
+#include "lapic.h"
 #include "mmio.h"
 #include "msr.h"
 #include "state.h"
@@ -247,6 +248,9 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 	r = run_guest(v);
 	if (unlikely(v->guest_debug))
 		lkx_debug_end(v);
+	/* User space finds no interrupt in service that the guest has ended. */
+	if (unlikely(v->lapic))
+		lkx_lapic_see_eoi(v);
 	return r;
 }
 

@@ -106,6 +106,7 @@ enum lkx_mode { LKX_OUTSIDE_GUEST, LKX_IN_GUEST };
 struct lkx_pv {
 	u64 clock;              /* [a] MSR_KVM_SYSTEM_TIME as written */
 	u64 steal_time;         /* MSR_KVM_STEAL_TIME, likewise */
+	u64 eoi;                /* MSR_KVM_PV_EOI_EN, likewise */
 	u64 run_delay;          /* of the thread, when it was last told to the guest */
 	bool steal_begun;       /* run_delay is something */
 	bool clock_paused;      /* KVM_KVMCLOCK_CTRL, which the guest has not been told */
