@@ -14,9 +14,11 @@ extension MachineConfig {
         return text
     }
 
-    static func identifier(_ value: JSON) -> String? {
-        guard let text = value.string, !text.isEmpty, text.utf8.count <= 64 else { return nil }
-        return text.utf8.allSatisfy(isInIdentifier) ? text : nil
+    static func identifier(_ value: JSON) -> String? { value.string.flatMap { isIdentifier($0) ? $0 : nil } }
+
+    /// What an id may be: 1 to 64 letters, digits, '-', '_' and '.'.
+    public static func isIdentifier(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 64 && text.utf8.allSatisfy(isInIdentifier)
     }
 
     private static func isInIdentifier(_ byte: UInt8) -> Bool {

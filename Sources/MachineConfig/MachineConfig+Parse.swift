@@ -23,6 +23,8 @@ extension MachineConfig {
         config.hugePages = try reader.optional("hugePages", Text.bool, \.bool) ?? config.hugePages
         config.device = try reader.optional("device", Text.path, path) ?? config.device
         config.disks = try reader.objects("disks", disk)
+        config.spareDisks =
+            try reader.optional("spareDisks", "a number from 0 to \(mostSpareDisks)", number(0...mostSpareDisks)) ?? config.spareDisks
         config.networks = try reader.objects("networks", network)
         config.vsock = try reader.object("vsock") { (reader) throws(ConfigError) in
             Vsock(
@@ -33,6 +35,9 @@ extension MachineConfig {
         config.entropy = try reader.optional("entropy", Text.bool, \.bool) ?? config.entropy
         config.console = try reader.optional("console", Text.bool, \.bool) ?? config.console
         config.control = try reader.optional("control", Text.path, path)
+        if config.spareDisks > 0, config.control == nil {
+            throw .missing(path: "control", wanted: "a socket's path, for that is how disks get into the \(config.spareDisks) of spareDisks")
+        }
         config.metrics = try reader.optional("metrics", Text.path, path)
         config.metricsSeconds = try reader.optional("metricsSeconds", "a number from 1 to 86400", number(1...86400)) ?? config.metricsSeconds
         config.log = try reader.optional("log", Text.path, path)

@@ -12,6 +12,8 @@ public struct MachineConfig: Equatable, Sendable {
     /// Of the hypervisor: `/dev/rust_kvm` or `/dev/kvm`.
     public var device = "/dev/rust_kvm"
     public var disks: [Disk] = []
+    /// Empty ones, behind `disks`: what comes by `control` while the machine runs goes there.
+    public var spareDisks = 0
     public var networks: [Network] = []
     public var vsock: Vsock?
     public var balloon = false
@@ -75,4 +77,5 @@ public struct MachineConfig: Equatable, Sendable {
     public static let smallestMemory: UInt64 = 2 << 20
     public static let largestMemory: UInt64 = 1 << 44
     public static let mostQueues = 16
+    public static let mostSpareDisks = 16
 }

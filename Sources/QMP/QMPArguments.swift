@@ -40,12 +40,17 @@ struct QMPArguments {
     }
 
     mutating func unsigned(_ name: String) throws(QMPError) -> UInt64 {
-        let value = take(name)
-        guard let number = value?.integer(as: UInt64.self) else {
-            throw wrong(name, value, "a whole number from 0 to 2^64 - 1")
-        }
+        guard let number = try optionalUnsigned(name) else { throw wrong(name, nil, Self.unsigned) }
         return number
     }
+
+    mutating func optionalUnsigned(_ name: String) throws(QMPError) -> UInt64? {
+        guard let value = take(name) else { return nil }
+        guard let number = value.integer(as: UInt64.self) else { throw wrong(name, value, Self.unsigned) }
+        return number
+    }
+
+    private static let unsigned = "a whole number from 0 to 2^64 - 1"
 
     mutating func object(_ name: String) throws(QMPError) -> QMPArguments {
         let value = take(name)

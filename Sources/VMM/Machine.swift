@@ -22,6 +22,7 @@ public final class Machine {
     private(set) var transports: [VirtioMMIO] = []
     private let poller: DevicePoller
     let virtio: VirtioDevices
+    let disks: DiskSlots
     /// Bytes of RAM.
     let memorySize: UInt64
     private(set) var controlSocket: ControlSocket?
@@ -47,6 +48,7 @@ public final class Machine {
 
         poller = try DevicePoller(loop, bus.lock)
         self.virtio = virtio
+        disks = DiskSlots(fixed: virtio.disks, lock: bus.lock)
         sandbox = config.sandbox ? Sandbox(config: config) : nil
         memorySize = config.memory
         let control = control
@@ -70,7 +72,9 @@ public final class Machine {
             throw VMMError("\(config.device): \(error)")
         }
         wire(end)
-        if let path = config.control { controlSocket = try ControlSocket(path, loop, self) }
+        if let path = config.control {
+            controlSocket = try ControlSocket(path, loop, self, takesDescriptors: config.spareDisks > 0)
+        }
         if let path = config.metrics {
             metricsFile = try Metrics(path, nanoseconds: config.metricsSeconds * 1_000_000_000, loop) { [unowned self] in metrics() }
         }
@@ -150,6 +154,7 @@ public final class Machine {
             }
             bus.memory.add(transport, at: UInt64(place.address), count: VirtioMMIO.size)
         }
+        for spare in virtio.spareDisks { disks.attach(spare.block, transports[spare.number]) }
         bus.ports.add(ResetControl(onReset: { end(.reset) }), at: ResetControl.port, count: 1)
     }
 

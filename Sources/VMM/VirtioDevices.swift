@@ -4,16 +4,30 @@ import CVMMSys
 import Devices
 import Glibc
 import MachineConfig
+import QMP
 
 /// The virtio devices that a configuration names, opened: in the order in which the guest finds them.
 struct VirtioDevices {
     private(set) var devices: [any VirtioDevice] = []
     private(set) var balloon: Balloon?
     private(set) var console: Devices.Console?
+    /// The configuration's disks; and its empty ones, by their place in `devices`.
+    private(set) var disks: [DiskSlots.Fixed] = []
+    private(set) var spareDisks: [(number: Int, block: Block)] = []
 
     /// - Parameter output: takes what the guest sends to a virtio console, and says how much of it.
     init(_ config: MachineConfig, output: @escaping ([UInt8]) -> Int) throws(VMMError) {
-        for disk in config.disks { devices.append(try Self.block(disk)) }
+        for (index, disk) in config.disks.enumerated() {
+            let file = try Self.open(disk, disks.map(\.file))
+            let node = QMPReply.Node(name: "disk\(index)", file: disk.file, byteCount: file.byteCount, isReadOnly: disk.isReadOnly)
+            disks.append(DiskSlots.Fixed(id: disk.id, node: node, file: file))
+            devices.append(Self.block(disk, file))
+        }
+        for _ in 0..<config.spareDisks {
+            let block = Block(nil)
+            spareDisks.append((devices.count, block))
+            devices.append(block)
+        }
         for (index, network) in config.networks.enumerated() { devices.append(try Self.network(network, index)) }
         if let vsock = config.vsock { devices.append(try Self.vsock(vsock)) }
         if config.balloon {
@@ -38,20 +52,15 @@ struct VirtioDevices {
             address: UInt32(Layout.virtio + UInt64(number) * Layout.virtioSize), gsi: Layout.freeGSIs[number], trigger: .edge)
     }
 
-    private static func block(_ disk: MachineConfig.Disk) throws(VMMError) -> Block {
-        let flags = (disk.isReadOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
-        let descriptor = unsafe open(disk.file, flags)
+    private static func open(_ disk: MachineConfig.Disk, _ others: [DiskFile]) throws(VMMError) -> DiskFile {
+        let descriptor = unsafe Glibc.open(disk.file, (disk.isReadOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC)
         guard descriptor >= 0 else { throw VMMError("the disk \(disk.file)", errno: errno) }
-        let file = HostFile(owning: descriptor)
-        // Two guests that write to one file system destroy it.
-        guard flock(descriptor, (disk.isReadOnly ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
-            throw VMMError("the disk \(disk.file)", errno: errno, "another VM has it")
-        }
-        let end = lseek(descriptor, 0, SEEK_END)
-        guard end >= 0 else { throw VMMError("the size of the disk \(disk.file)", errno: errno) }
-        guard end >= 512 else { throw VMMError("the disk \(disk.file) has \(end) bytes: not one sector of 512") }
-        return Block(
-            file, byteCount: UInt64(end), isReadOnly: disk.isReadOnly, identifier: disk.id ?? "", queues: disk.queues,
+        return try DiskFile(HostFile(owning: descriptor), disk.file, isReadOnly: disk.isReadOnly, others: others)
+    }
+
+    private static func block(_ disk: MachineConfig.Disk, _ file: DiskFile) -> Block {
+        Block(
+            file.file, byteCount: file.byteCount, isReadOnly: disk.isReadOnly, identifier: disk.id ?? "", queues: disk.queues,
             limiter: RateLimiter(disk.limits))
     }
 
@@ -82,11 +91,15 @@ struct VirtioDevices {
 }
 
 extension RateLimiter {
-    /// A second's worth can be saved.
     fileprivate init(_ limits: MachineConfig.Limits) {
+        self.init(bytesPerSecond: limits.bytesPerSecond, operationsPerSecond: limits.operationsPerSecond)
+    }
+
+    /// A second's worth can be saved.
+    init(bytesPerSecond: UInt64?, operationsPerSecond: UInt64?) {
         let now = Host.now()
         self.init(
-            bytes: limits.bytesPerSecond.map { TokenBucket(rate: $0, burst: $0, now: now) },
-            operations: limits.operationsPerSecond.map { TokenBucket(rate: $0, burst: $0, now: now) })
+            bytes: bytesPerSecond.map { TokenBucket(rate: $0, burst: $0, now: now) },
+            operations: operationsPerSecond.map { TokenBucket(rate: $0, burst: $0, now: now) })
     }
 }

@@ -43,6 +43,9 @@ struct BootCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A disk: a raw image or a block device; ,ro for one that the guest only reads. Again for more.", valueName: "file"))
     var disk: [String] = []
 
+    @Option(help: ArgumentHelp("Empty disks, to be filled by way of --control while the VM runs: device_add, device_del (default: 0).", valueName: "number"))
+    var spareDisks: Int?
+
     @Option(help: ArgumentHelp("A network interface on this tap of the host. Again for more.", valueName: "tap"))
     var net: [String] = []
 
@@ -89,6 +92,7 @@ struct BootCommand: ParsableCommand {
         set("cpus", cpus.map { JSON($0) })
         set("memory", memory.map(JSON.string))
         set("disks", disk.isEmpty ? nil : .array(disk.map(Self.disk)))
+        set("spareDisks", spareDisks.map { JSON($0) })
         set("networks", net.isEmpty ? nil : .array(net.map { ["tap": .string($0)] }))
         set("vsock", try vsock.map(Self.vsock))
         set("balloon", balloon ? true : nil)

@@ -161,6 +161,75 @@ struct BlockTests {
         #expect(driver.get(0xFC) != generation && driver.takeInterrupt() == 2 && driver.get(0x100) == 1 << 21)
     }
 
+    @Test("a slot has no sectors until a disk comes, and none when it has gone; requests for what is not there fail", arguments: QueueTests.kinds)
+    func slot(_ features: UInt64) throws {
+        let slot = Block(nil)
+        let driver = try TestDriver(slot)
+        func exchange(_ disk: Block.Disk?, _ limiter: RateLimiter = RateLimiter()) throws {
+            try slot.exchange(for: disk, limiter: limiter)
+            driver.transport.configurationChanged()
+        }
+        #expect(driver.offered & (1 << 5 | 1 << 13 | 1 << 14) == 1 << 13 | 1 << 14)
+        try driver.start(features | 1 << 9)
+        let sector = [UInt8](repeating: 1, count: 512)
+        func nothingIsThere() throws {
+            #expect(driver.get(0x100) == 0)
+            #expect(try request(driver, 0, input: 512).status == 1)
+            #expect(try request(driver, 1, output: sector).status == 1)
+            #expect(try request(driver, 4).status == 1 && request(driver, 11, output: [UInt8](repeating: 0, count: 16)).status == 1)
+            let name = try request(driver, 8, input: 20)
+            #expect(name.status == 0 && name.bytes == [UInt8](repeating: 0, count: 20))
+        }
+        try nothingIsThere()
+        _ = driver.takeInterrupt()
+        let generation = driver.get(0xFC)
+        try exchange(Block.Disk(disk.file, byteCount: UInt64(content.count), identifier: "new"))
+        #expect(driver.get(0xFC) == generation + 1 && driver.takeInterrupt() == 2 && driver.get(0x100) == UInt32(Self.sectors))
+        #expect(try request(driver, 0, 7, input: 512).bytes == Array(content[7 * 512..<8 * 512]))
+        #expect(try request(driver, 1, 7, output: sector).status == 0 && disk.read(7 * 512, 512) == sector)
+        #expect(try request(driver, 8, input: 20).bytes.starts(with: Array("new".utf8)))
+
+        // What a limiter keeps back fails when the disk goes; the next one has nothing of it.
+        _ = driver.takeInterrupt()
+        try exchange(nil)
+        #expect(driver.takeInterrupt() & 2 != 0)
+        try nothingIsThere()
+        let limiter = RateLimiter(operations: TokenBucket(rate: 1, burst: 1, now: 0)) { 0 }
+        try exchange(Block.Disk(disk.file, byteCount: 4096, isReadOnly: true), limiter)
+        #expect(try request(driver, 0, 7, input: 512).bytes == sector)
+        let status = driver.writable(1)
+        try driver.ram.memory.store(status.gpa, UInt8(0xEE))
+        #expect(try driver.exchange(0, [try driver.readable(header(0, 7)), driver.writable(512), status]).isEmpty)
+        try exchange(nil)
+        #expect(try driver.rings[0].takeCompleted().count == 1 && driver.ram.memory.load(status.gpa, as: UInt8.self) == 1)
+
+        // One that can only be read, in a slot that was said to be writable.
+        try exchange(Block.Disk(disk.file, byteCount: 4096, isReadOnly: true))
+        #expect(try request(driver, 1, 0, output: sector).status == 1 && request(driver, 13, output: [UInt8](repeating: 0, count: 16)).status == 1)
+        #expect(try request(driver, 0, 8, input: 512).status == 1 && request(driver, 0, 7, input: 512).status == 0)
+        #expect(driver.failure.value == nil && disk.read(0, 512) == Array(content[..<512]))
+    }
+
+    @Test("a driver that read how large the disk is before it is ready is told when it is")
+    func earlyChange() throws {
+        let slot = Block(nil)
+        let driver = try TestDriver(slot)
+        driver.transport.configurationChanged()
+        #expect(driver.takeInterrupt() == 0)
+        // Nobody had begun: its reset is where it begins.
+        try driver.start(0)
+        #expect(driver.takeInterrupt() == 0)
+        #expect(driver.agree(1 << 32))
+        try slot.exchange(for: Block.Disk(disk.file, byteCount: 4096))
+        driver.transport.configurationChanged()
+        #expect(driver.takeInterrupt() == 0)
+        driver.put(0x70, 15)
+        #expect(driver.takeInterrupt() == 2)
+        driver.put(0x70, 0)
+        try driver.start(0)
+        #expect(driver.takeInterrupt() == 0 && driver.get(0x100) == 8)
+    }
+
     @Test("a limited disk does what it may, and goes on when its time has come")
     func limits() throws {
         let now = Box<UInt64>(0)

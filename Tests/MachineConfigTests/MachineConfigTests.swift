@@ -22,7 +22,7 @@ struct MachineConfigTests {
             {"kernel": "k", "initrd": "i", "append": "console=ttyS0 é", "cpus": 64, "memory": "2G", "hugePages": true,
              "device": "/dev/kvm", "balloon": true, "entropy": false, "console": true, "control": "c", "metrics": "m", "metricsSeconds": 5, "log": "l", "sandbox": false,
              "disks": [{"file": "a.img", "id": "root", "readOnly": true, "queues": 4, "bytesPerSecond": 1000},
-                       {"file": "b.img"}],
+                       {"file": "b.img"}], "spareDisks": 16,
              "networks": [{"tap": "tap0", "mac": "52:54:00:12:34:fF", "operationsPerSecond": 5}],
              "vsock": {"cid": 3, "path": "/run/v"}}
             """)
@@ -44,6 +44,7 @@ struct MachineConfigTests {
         disk.queues = 4
         disk.limits.bytesPerSecond = 1000
         expected.disks = [disk, MachineConfig.Disk(file: "b.img")]
+        expected.spareDisks = 16
         var network = MachineConfig.Network(tap: "tap0")
         network.mac = [0x52, 0x54, 0, 0x12, 0x34, 0xFF]
         network.limits.operationsPerSecond = 5
@@ -85,6 +86,8 @@ struct MachineConfigTests {
         (#"{"kernel":"k","vsock":{"cid":2,"path":"p"}}"#, "configuration: vsock.cid is 2, wanted: a number from 3"),
         (#"{"kernel":"k","vsock":{"cid":4294967295,"path":"p"}}"#, "configuration: vsock.cid is 4294967295"),
         (#"{"kernel":"k","vsock":{"cid":3}}"#, "configuration: vsock.path is missing"),
+        (#"{"kernel":"k","spareDisks":17,"control":"c"}"#, "configuration: spareDisks is 17, wanted: a number from 0 to 16"),
+        (#"{"kernel":"k","spareDisks":2}"#, "configuration: control is missing: a socket's path, for that is how disks get into the 2 of"),
         (#"{"kernel":"k"#, "configuration: line 1, column 13: the end"),
     ]
 

@@ -28,7 +28,8 @@ struct Machine {
             }
         case .blockAdd, .blockDel: break
         case .queryMetrics: return .success(["vcpus": []])
-        case .queryBlock, .queryHotpluggableCPUs: return .success([])
+        case .descriptorAdd, .descriptorRemove: return .failure(QMPError("descriptors don't come here"))
+        case .queryBlock, .queryNodes, .queryDescriptorSets, .queryHotpluggableCPUs: return .success([])
         }
         return .success(QMPReply.nothing)
     }

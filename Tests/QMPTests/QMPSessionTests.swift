@@ -78,8 +78,39 @@ struct QMPSessionTests {
             #"{"execute":"blockdev-add","arguments":{"node-name":"n","driver":"raw","file":{"driver":"file","filename":"/f"}}}"#,
             .blockAdd(.init(name: "n", file: "/f", isReadOnly: false))
         ),
+        (
+            #"{"execute":"blockdev-add","arguments":{"node-name":"n","driver":"raw","read-only":true,"file":{"driver":"host_device","filename":"/f"}}}"#,
+            .blockAdd(.init(name: "n", file: "/f", isReadOnly: true))
+        ),
         (#"{"execute":"blockdev-del","arguments":{"node-name":"n"}}"#, .blockDel(name: "n")),
+        (#"{"execute":"query-named-block-nodes"}"#, .queryNodes),
+        (#"{"execute":"add-fd"}"#, .descriptorAdd(set: nil, note: nil)),
+        (#"{"execute":"add-fd","arguments":{"fdset-id":3,"opaque":"o"}}"#, .descriptorAdd(set: 3, note: "o")),
+        (#"{"execute":"remove-fd","arguments":{"fdset-id":3}}"#, .descriptorRemove(set: 3, number: nil)),
+        (#"{"execute":"remove-fd","arguments":{"fdset-id":3,"fd":9}}"#, .descriptorRemove(set: 3, number: 9)),
+        (#"{"execute":"query-fdsets"}"#, .queryDescriptorSets),
     ]
+
+    static let disks: [([JSON.Member], String)] = [
+        ([], "argument 'drive' is missing: a string"),
+        ([.init("drive", 1)], "argument 'drive' is a number, wanted: a string"),
+        ([.init("drive", "n"), .init("num-queues", 2)], "argument 'num-queues' is not one of this command's"),
+        ([.init("drive", "n"), .init("x-bytes-per-second", 0)], "argument 'x-bytes-per-second' is 0, wanted: a whole number from 1"),
+        ([.init("drive", "n"), .init("x-operations-per-second", "1")], "argument 'x-operations-per-second' is a string, wanted: a whole number"),
+    ]
+
+    @Test("a disk's properties; what is wrong with them is said", arguments: disks)
+    func disk(_ properties: [JSON.Member], _ problem: String) throws {
+        let full = QMPCommand.Device(
+            driver: "d", id: nil,
+            properties: [.init("serial", "s"), .init("drive", "n"), .init("x-bytes-per-second", 5), .init("x-operations-per-second", 6)])
+        let block = try full.block()
+        #expect(block.drive == "n" && block.serial == "s" && block.bytesPerSecond == 5 && block.operationsPerSecond == 6)
+        do throws(QMPError) {
+            _ = try QMPCommand.Device(driver: "d", id: nil, properties: properties).block()
+            Issue.record("\(properties) were taken")
+        } catch { #expect(error.text.hasPrefix(problem), "\(error.text)") }
+    }
 
     @Test("hands out commands", arguments: understood)
     func command(_ message: String, _ command: QMPCommand) {
@@ -159,7 +190,7 @@ struct QMPSessionTests {
         let answer = try JSONParser.parse(Array(ask(&session, #"{"execute":"query-commands"}"#).utf8))
         let names = try #require(answer["return"]?.array).compactMap { $0["name"]?.string }
         #expect(
-            names == names.sorted() && names.count == 18 && names.contains("system_powerdown")
+            names == names.sorted() && names.count == 22 && names.contains("system_powerdown")
                 && names.contains("query-version"))
     }
 

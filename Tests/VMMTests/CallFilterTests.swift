@@ -102,6 +102,16 @@ struct CallFilterTests {
             #expect(isAllowed(vsock, call, UInt64(AF_UNIX)))
             for other in [plain, control, network] { #expect(!isAllowed(other, call, UInt64(AF_UNIX))) }
         }
+        let spare = machine { ($0.control, $0.spareDisks) = ("q", 1) }
+        for call in [__NR_recvmsg, __NR_fstat, __NR_lseek] { #expect(isAllowed(spare, call) && !isAllowed(control, call)) }
+        for lock in [LOCK_SH | LOCK_NB, LOCK_EX | LOCK_NB, LOCK_UN] {
+            #expect(isAllowed(spare, __NR_flock, 5, UInt64(lock)) && !isAllowed(control, __NR_flock, 5, UInt64(lock)))
+        }
+        // One that waits would stop the machine's event loop.
+        #expect(!isAllowed(spare, __NR_flock, 5, UInt64(LOCK_EX)))
+        #expect(isAllowed(spare, __NR_fcntl, 5, UInt64(F_GETFL)) && !isAllowed(spare, __NR_fcntl, 5, UInt64(F_SETFL)))
+        for call in [__NR_open, __NR_newfstatat, __NR_sendmsg, __NR_dup, __NR_pidfd_getfd] { #expect(!isAllowed(spare, call)) }
+        #expect(FilterRun.answer(spare, UInt32(__NR_openat)) == CallFilter.failure(EACCES))
         #expect(!isAllowed(vsock, __NR_socket, UInt64(AF_INET)))
         #expect(isAllowed(vsock, __NR_accept4) && isAllowed(control, __NR_accept4) && !isAllowed(plain, __NR_accept4))
         #expect(isAllowed(control, __NR_unlink) && !isAllowed(vsock, __NR_unlink))

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+import CVMMSys
+import Devices
 import Foundation
 import Glibc
 import JSON
@@ -16,9 +18,18 @@ struct ControlSocketTests {
     private final class Delegate: ControlSocket.Delegate {
         var commands: [QMPCommand] = []
         var onCommand: (QMPCommand) -> Void = { _ in }
-        func perform(_ command: QMPCommand) -> Result<JSON, QMPError> {
+        var lastLeft = 0
+        var onLastLeft: () -> Void = {}
+        /// What `add-fd` took.
+        var taken: [HostFile?] = []
+        func lastClientLeft() {
+            lastLeft += 1
+            onLastLeft()
+        }
+        func perform(_ command: QMPCommand, _ takeDescriptor: () -> HostFile?) -> Result<JSON, QMPError> {
             commands.append(command)
             onCommand(command)
+            if case .descriptorAdd = command { taken.append(takeDescriptor()) }
             return command == .cont ? .failure(QMPError("no")) : .success([:])
         }
     }
@@ -86,6 +97,56 @@ struct ControlSocketTests {
         delegate.onCommand = { _ in loop.stop() }
         try loop.run()
         #expect(receive(good).last == #"{"return":{}}"#)
+        withExtendedLifetime(server) {}
+    }
+
+    /// Descriptors of these files that this process has open: other tests open others meanwhile.
+    private func open(_ files: [TestFile]) -> Int {
+        let numbers = files.map { TestFile.number($0.descriptor) }
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        var state = lkx_vmm_file()
+        return all.compactMap { Int32($0) }.filter { unsafe lkx_vmm_file_state($0, &state) == 0 && numbers.contains(state.number) }.count
+    }
+
+    @Test("Descriptors wait for a command, some of them; the others are closed, and all of them with their client", arguments: [true, false])
+    func descriptors(_ takes: Bool) throws {
+        let (path, loop, delegate) = (path(), try EventLoop(), Delegate())
+        let server = try ControlSocket(path, loop, delegate, takesDescriptors: takes)
+        var client: Descriptor? = connect(path)
+        let files = (0..<6).map { _ in TestFile(512) }
+        send(#"{"execute":"qmp_capabilities"}"#, client!)
+        for file in files { client!.pass([file.descriptor], " ") }
+        for _ in 0..<5 { send(#"{"execute":"add-fd"}"#, client!) }
+        send(#"{"execute":"cont"}"#, client!)
+        var taken: [UInt64?] = []
+        var counts: [Int] = []
+        delegate.onCommand = { command in
+            guard command == .cont || command == .stop else { return }
+            taken += delegate.taken.map { $0.map { TestFile.number($0.descriptor) } }
+            delegate.taken = []
+            counts.append(open(files))
+            // More at once than are taken of one message.
+            if command == .cont { client?.pass(files.map(\.descriptor), #"{"execute":"stop"}"#) } else { client = nil }
+        }
+        delegate.onLastLeft = { loop.stop() }
+        try loop.run()
+        #expect(delegate.commands.suffix(2) == [.cont, .stop] && delegate.lastLeft == 1)
+        let numbers = files.map { Optional(TestFile.number($0.descriptor)) }
+        #expect(taken == (takes ? numbers[..<4] + [nil] : [nil, nil, nil, nil, nil]))
+        #expect(counts == [files.count, files.count + (takes ? 4 : 0)])
+        #expect(open(files) == files.count)
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func mostClients() throws {
+        let (path, loop, delegate) = (path(), try EventLoop(), Delegate())
+        let server = try ControlSocket(path, loop, delegate)
+        let clients = (0..<ControlSocket.mostClients).map { _ in connect(path) }
+        let tooMany = connect(path)
+        send(#"{"execute":"qmp_capabilities"}{"execute":"stop"}"#, clients.last!)
+        delegate.onCommand = { _ in loop.stop() }
+        try loop.run()
+        #expect(clients.allSatisfy { receive($0).first?.hasPrefix(#"{"QMP""#) == true } && receive(tooMany).isEmpty)
         withExtendedLifetime(server) {}
     }
 

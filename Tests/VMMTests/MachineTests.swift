@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Foundation
+import Glibc
 import MachineConfig
 import Testing
 
@@ -40,8 +41,14 @@ struct MachineTests {
             #expect(problem { $0.disks = [.init(file: path)] } == "the disk \(path) has 3 bytes: not one sector of 512")
         }
         try file([UInt8](repeating: 0, count: 512)) { path in
-            #expect(problem { $0.disks = [.init(file: path), .init(file: path)] }.hasSuffix("another VM has it"))
+            #expect(
+                problem { $0.disks = [.init(file: path), .init(file: path)] }
+                    == "the disk \(path): another disk of this VM is the same file, and they aren't both read-only")
+            let other = try Descriptor.opening(path, O_RDONLY, about: "file")
+            #expect(flock(other.number, LOCK_SH | LOCK_NB) == 0)
+            #expect(problem { $0.disks = [.init(file: path)] }.hasSuffix("another VM has it"))
         }
+        #expect(problem { $0.disks = [.init(file: "/dev/zero")] } == "the disk /dev/zero is neither a file nor a block device")
     }
 
     @Test func what() {

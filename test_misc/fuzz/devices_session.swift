@@ -57,8 +57,16 @@ import GuestMemory
         (feed, check) = ({ _ in }, {})
         switch which % 8 {
         case 0, 1:
-            return Block(
-                disk, byteCount: 1 << 20, isReadOnly: which & 0x80 != 0, identifier: "fuzz", queues: 2, queueSize: 16)
+            let medium = Block.Disk(disk, byteCount: 1 << 20, isReadOnly: which & 0x80 != 0, identifier: "fuzz")
+            // Half of them are slots, which the host fills and empties; of other sizes, too.
+            let block = Block(which & 0x40 != 0 ? nil : medium, queues: 2, queueSize: 16)
+            feed = { [unowned self] bytes in
+                let new = bytes.isEmpty ? nil : bytes.count == 1 ? medium : Block.Disk(disk, byteCount: UInt64(bytes.count) << 9, identifier: "other")
+                let limiter = RateLimiter(operations: bytes.count & 4 != 0 ? TokenBucket(rate: 1, burst: 2, now: 0) : nil)
+                transport.guarded { () throws(VirtioError) in try block.exchange(for: new, limiter: limiter) }
+                transport.configurationChanged()
+            }
+            return block
         case 2:
             // What was sent to an earlier device.
             var bytes: UInt64 = 0

@@ -38,8 +38,11 @@ func run(_ input: ArraySlice<UInt8>, by size: Int, _ isNegotiated: Bool) -> [QMP
             steps.append(step)
             switch step {
             case .send: break
-            case .perform:
+            case .perform(let command):
                 precondition(session.next() == nil)
+                if case .deviceAdd(let device) = command, let block = try? device.block() {
+                    precondition(block.bytesPerSecond != 0 && block.operationsPerSecond != 0)
+                }
                 let isFine = steps.count % 2 == 0
                 let reply = session.reply(isFine ? .success([1]) : .failure(QMPError(.deviceNotFound, "\u{1}\"")))
                 steps.append(.send(reply))

@@ -28,21 +28,22 @@ extension Block {
         let kind = header.little(0, as: UInt32.self)
         switch kind {
         case Request.read:
-            status = try transfer(input, sector) { (offset) throws(VirtioError) in
+            status = try transfer(input, sector) { (file, offset) throws(VirtioError) in
                 try file.read(input, at: offset, memory)
             }
             // What an error left there doesn't count.
             written = status == .ok ? input.count : 0
         case Request.write:
             status =
-                isReadOnly
+                writableFile == nil
                 ? .ioError
-                : try transfer(readable, sector) { (offset) throws(VirtioError) in
+                : try transfer(readable, sector) { (file, offset) throws(VirtioError) in
                     try file.write(readable, at: offset, memory)
                 }
-        case Request.flush: status = outcome(file.synchronize())
+        case Request.flush: status = disk.map { outcome($0.file.synchronize()) } ?? .ioError
         case Request.identify:
             // Padded with zeroes, of which there is none behind 20 bytes.
+            let identifier = disk?.identifier ?? []
             let bytes = identifier + Array(repeating: 0, count: 20 - identifier.count)
             written = try input.write(bytes, memory)
             status = written == 20 ? .ok : .ioError
@@ -71,16 +72,17 @@ extension Block {
     }
 
     private func transfer(
-        _ data: GuestRanges, _ sector: UInt64, _ body: (UInt64) throws(VirtioError) -> Result<Int, HostError>
+        _ data: GuestRanges, _ sector: UInt64, _ body: (HostFile, UInt64) throws(VirtioError) -> Result<Int, HostError>
     ) throws(VirtioError) -> Status {
-        guard UInt64(data.count) % Self.sectorSize == 0, has(sector, UInt64(data.count) / Self.sectorSize) else {
-            return .ioError
-        }
-        guard case .success(let count) = try body(sector * Self.sectorSize), count == data.count else {
+        guard let file = disk?.file, UInt64(data.count) % Self.sectorSize == 0, has(sector, UInt64(data.count) / Self.sectorSize)
+        else { return .ioError }
+        guard case .success(let count) = try body(file, sector * Self.sectorSize), count == data.count else {
             return .ioError
         }
         return .ok
     }
+
+    private var writableFile: HostFile? { disk.flatMap { $0.isReadOnly ? nil : $0.file } }
 
     private func has(_ sector: UInt64, _ count: UInt64) -> Bool { sector <= capacity && count <= capacity - sector }
 
@@ -94,7 +96,7 @@ extension Block {
     /// Discard and write zeroes: segments of 16 bytes each.
     private func eachSegment(_ data: GuestRanges, _ memory: GuestMemory, isZeroing: Bool) throws(VirtioError) -> Status
     {
-        guard !isReadOnly else { return .ioError }
+        guard let file = writableFile else { return .ioError }
         guard data.count > 0, data.count % 16 == 0, data.count / 16 <= Int(Self.mostSegments) else { return .ioError }
         let bytes = try data.read(memory)
         for offset in stride(from: 0, to: bytes.count, by: 16) {

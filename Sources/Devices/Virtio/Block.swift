@@ -3,6 +3,9 @@
 /// A disk: a raw file or a block device of the host's. Virtio 1.2, 5.2
 ///
 /// A request is done at once, by the thread that tells of it. What fails on the host is an I/O error of the guest's.
+///
+/// It may also be a slot, which has no sectors until a disk is put into it, and none again when that is taken out. To Linux that is a disk whose
+/// capacity changes, which is all that virtio-mmio can tell a driver: devices themselves don't come and go there.
 public final class Block: VirtioDevice {
     static let sectorSize: UInt64 = 512
     /// What one discard or write-zeroes segment may cover: bounds the time that it takes.
@@ -16,15 +19,34 @@ public final class Block: VirtioDevice {
         static let (multiQueue, discard, writeZeroes): (UInt64, UInt64, UInt64) = (1 << 12, 1 << 13, 1 << 14)
     }
 
-    let file: HostFile
-    let isReadOnly: Bool
-    /// At most 20 bytes, which the guest finds in /sys as the disk's serial number.
-    let identifier: [UInt8]
+    /// What requests go to.
+    public struct Disk {
+        let file: HostFile
+        let isReadOnly: Bool
+        /// At most 20 bytes, which the guest finds in /sys as the disk's serial number.
+        let identifier: [UInt8]
+        /// Sectors of 512 bytes.
+        fileprivate(set) var capacity: UInt64
+
+        /// - Parameters:
+        ///   - file: open for reading, and for writing unless it is read-only.
+        ///   - byteCount: of the disk; what is beyond a whole number of sectors is not seen.
+        public init(_ file: HostFile, byteCount: UInt64, isReadOnly: Bool = false, identifier: String = "") {
+            (self.file, self.isReadOnly) = (file, isReadOnly)
+            self.identifier = Array(identifier.utf8.prefix(20))
+            capacity = Self.sectors(byteCount)
+        }
+
+        fileprivate static func sectors(_ byteCount: UInt64) -> UInt64 { min(byteCount, UInt64(Int64.max)) / Block.sectorSize }
+    }
+
+    /// nil in an empty slot.
+    private(set) var disk: Disk?
+    /// What the driver is told, which a slot's disk can't change: it is agreed on when the driver starts.
+    private let isReadOnly: Bool
     private let queueSize: UInt16
     private let queueCount: Int
     private var limiter: RateLimiter
-    /// Sectors of 512 bytes.
-    private(set) var capacity: UInt64
     var link: DeviceLink?
     var done = Counters()
 
@@ -34,22 +56,27 @@ public final class Block: VirtioDevice {
         var (bytesRead, bytesWritten): (UInt64, UInt64) = (0, 0)
     }
 
-    /// - Parameters:
-    ///   - file: open for reading, and for writing unless it is read-only.
-    ///   - byteCount: of the disk; what is beyond a whole number of sectors is not seen.
-    public init(
-        _ file: HostFile, byteCount: UInt64, isReadOnly: Bool = false, identifier: String = "", queues: Int = 1,
-        queueSize: UInt16 = 256, limiter: RateLimiter = RateLimiter()
-    ) {
-        self.file = file
-        self.isReadOnly = isReadOnly
-        self.identifier = Array(identifier.utf8.prefix(20))
+    /// - Parameter disk: nil for an empty slot.
+    public init(_ disk: Disk?, queues: Int = 1, queueSize: UInt16 = 256, limiter: RateLimiter = RateLimiter()) {
+        self.disk = disk
+        isReadOnly = disk?.isReadOnly ?? false
         // Two of them are a request's header and status.
         self.queueSize = max(4, queueSize)
         self.limiter = limiter
         queueCount = max(1, queues)
-        capacity = min(byteCount, UInt64(Int64.max)) / Self.sectorSize
     }
+
+    public convenience init(
+        _ file: HostFile, byteCount: UInt64, isReadOnly: Bool = false, identifier: String = "", queues: Int = 1,
+        queueSize: UInt16 = 256, limiter: RateLimiter = RateLimiter()
+    ) {
+        self.init(
+            Disk(file, byteCount: byteCount, isReadOnly: isReadOnly, identifier: identifier), queues: queues, queueSize: queueSize,
+            limiter: limiter)
+    }
+
+    /// Sectors of 512 bytes.
+    var capacity: UInt64 { disk?.capacity ?? 0 }
 
     public var deviceID: UInt32 { 2 }
     public var queueSizes: [UInt16] { Array(repeating: queueSize, count: queueCount) }
@@ -85,8 +112,18 @@ public final class Block: VirtioDevice {
 
     /// The file has another size now, which the driver is told.
     public func resize(byteCount: UInt64) {
-        capacity = min(byteCount, UInt64(Int64.max)) / Self.sectorSize
+        disk?.capacity = Disk.sectors(byteCount)
         link?.configurationChanged()
+    }
+
+    /// Puts another disk into a slot, or takes out what is there. No request is in flight, as each is done at once; what the driver has made
+    /// available and a limiter kept back belongs to the disk that was there, and fails.
+    ///
+    /// The transport is to say afterwards that the configuration has changed: `VirtioMMIO.configurationChanged`.
+    public func exchange(for new: Disk?, limiter newLimiter: RateLimiter = RateLimiter()) throws(VirtioError) {
+        (disk, limiter) = (nil, RateLimiter())
+        defer { (disk, limiter) = (new, newLimiter) }
+        try wake()
     }
 
     public var counters: [(String, UInt64)] {

@@ -155,6 +155,9 @@ extension VirtioMMIO {
             memory: memory, features: driverFeatures, queues: queues.map(\.ring), poller: poller, transport: self)
         self.link = link
         guarded { () throws(VirtioError) in try device.activate(link) }
+        guard owesChange else { return }
+        owesChange = false
+        interrupt(.configuration)
     }
 
     // MARK: Configuration space

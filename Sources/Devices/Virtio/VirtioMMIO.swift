@@ -26,6 +26,8 @@ public final class VirtioMMIO: BusDevice, PollSource {
     var queues: [QueueState]
     private(set) var interruptStatus: UInt32 = 0
     private(set) var generation: UInt32 = 0
+    /// The configuration has changed since the driver began, which may have read it before: it is told when it is ready to be.
+    var owesChange = false
     var link: DeviceLink?
     public internal(set) var counters = TransportCounters()
 
@@ -82,7 +84,7 @@ public final class VirtioMMIO: BusDevice, PollSource {
     }
 
     /// Runs what may find that the driver broke the rules.
-    func guarded(_ body: () throws(VirtioError) -> Void) {
+    public func guarded(_ body: () throws(VirtioError) -> Void) {
         do { try body() } catch { fail(error) }
     }
 
@@ -99,6 +101,7 @@ public final class VirtioMMIO: BusDevice, PollSource {
     func reset() {
         stop()
         (status, driverFeatures, deviceFeaturesSelect, driverFeaturesSelect, queueSelect) = (0, 0, 0, 0, 0)
+        owesChange = false
         queues = device.queueSizes.map { _ in QueueState() }
         acknowledge(.max)
     }
@@ -126,8 +129,9 @@ public final class VirtioMMIO: BusDevice, PollSource {
         if interruptStatus != 0 { interruptLine.set(true) }
     }
 
-    func configurationChanged() {
+    /// The configuration space has other contents now, which the driver is told; one that is not ready yet when it is. Virtio 1.2, 2.5
+    public func configurationChanged() {
         generation &+= 1
-        if status & DeviceStatus.driverOK != 0 { interrupt(.configuration) }
+        if status & DeviceStatus.driverOK != 0 { interrupt(.configuration) } else { owesChange = true }
     }
 }

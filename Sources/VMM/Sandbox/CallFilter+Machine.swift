@@ -43,6 +43,13 @@ extension CallFilter {
         if hasVsock || config.control != nil { rules.append(CallRule(__NR_accept4)) }
         // The control socket is taken away when the machine ends.
         if config.control != nil { rules.append(CallRule(__NR_unlink)) }
+        if config.spareDisks > 0 {
+            rules += [
+                // Disks come as descriptors, and are looked at: of what kind, open for what, how large; and locked.
+                CallRule(__NR_recvmsg), CallRule(__NR_fstat), CallRule(__NR_lseek), CallRule(__NR_fcntl, [.equals(argument: 1, UInt32(F_GETFL))]),
+                CallRule(__NR_flock, [LOCK_SH | LOCK_NB, LOCK_EX | LOCK_NB, LOCK_UN].map { .equals(argument: 1, UInt32($0)) }),
+            ]
+        }
         if hasVsock {
             rules += [
                 CallRule(__NR_recvfrom), CallRule(__NR_sendto), CallRule(__NR_shutdown),

@@ -5,7 +5,8 @@ import MachineConfig
 
 /// What a machine's process gives up before its guest's first instruction, so that a guest that takes it over gets no further.
 ///
-/// Everything is open by then. What is left: the descriptors, memory without code in it, and the calls of `CallFilter`; and the host's unix sockets
+/// Everything is open by then; disks that come later are opened by who sends them. What is left: the descriptors, memory without code in it, and the
+/// calls of `CallFilter`; and the host's unix sockets
 /// where the guest has a vsock, for a connection of the guest's opens one at that time. Landlock has no right for that before version 9: it is the
 /// folder's permissions that keep others' sockets from the VM's user.
 struct Sandbox {
