@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# Debian's kernel boots under likex-vmm to its init, with one processor and with two, uses each of its virtio devices, powers off, and resets.
-# lab: KERNEL=6.1 CPUS=2 MEMORY=768 TIMEOUT=1100 OVERLAY=build/guest-os/6.1 KERNEL_ARGS=DEVICES=/dev/rust_kvm
+# Debian's kernel boots under likex-vmm to its init, with one processor, with two and with more than the host has, uses each of its virtio devices, powers off, and resets.
+# lab: KERNEL=6.1 CPUS=2 MEMORY=768 TIMEOUT=1100 OVERLAY=build/guest-os/6.1 KERNEL_ARGS="DEVICES=/dev/rust_kvm MANY=4"
 # lab: KERNEL=6.12 CPUS=2 MEMORY=768 TIMEOUT=1100 OVERLAY=build/guest-os/6.12 KERNEL_ARGS=DEVICES=/dev/rust_kvm
 # `make test-boot` does so on both devices, with more of everything. (The words in capitals reach this script in its environment.)
 DEVICES=${DEVICES:-/dev/kvm /dev/rust_kvm}
@@ -8,6 +8,8 @@ DISK_MIB=${DISK_MIB:-4}
 PINGS=${PINGS:-20}
 NET_MIB=${NET_MIB:-1}
 VSOCK_MIB=${VSOCK_MIB:-1}
+# Processors of a third start, more than there are here; none without it.
+MANY=${MANY:-}
 # What makes a start short, and none of it what is tested.
 LINUX="console=ttyS0,115200 mitigations=off nokaslr panic=-1 tsc=reliable cryptomgr.notests quiet"
 MEMORY=128 BALLOON=32
@@ -99,6 +101,12 @@ for device in $DEVICES; do
     [ "$(pattern | md5sum)" = "$(md5sum < /tmp/received)" ] || fail "$(stat -c %s /tmp/received) bytes came by TCP, and not what was sent"
     says "vsock: $((VSOCK_MIB << 20)) bytes echoed"
     grep -q "asked for a reset" /tmp/errors || fail "a reset is not said: $(cat /tmp/errors)"
+
+    if [ -n "$MANY" ]; then
+        boot $device $MANY guest.random
+        says "$(uname -r), $MANY CPU"
+        says "random: 32 bytes"
+    fi
     rm /tmp/disk
 done
 kill $echo_server
