@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import Boot
+import CVMMSys
 import Devices
 import Glibc
 import GuestMemory
@@ -34,6 +35,7 @@ public final class Machine {
         guard 1...MachineConfig.mostCPUs ~= count else {
             throw VMMError("\(count) processors: there can be 1 to \(MachineConfig.mostCPUs)")
         }
+        guard lkx_vmm_catch_no_memory() == 0 else { throw VMMError("sigaction", errno: errno) }
         log = try Log(config.log)
         let loop = try EventLoop()
         self.loop = loop

@@ -89,36 +89,66 @@ static int finish(pid_t pid)
 	return status;
 }
 
-int lkx_test_filtered(const struct sock_filter *program, unsigned int count, struct lkx_test_call *calls, size_t call_count, int on_thread,
-		      char *said, size_t most)
+/* A child, with what it says on standard error until its end in *said: its PID, or 0 in it. */
+static pid_t fork_heard(char *said, size_t most)
 {
-	size_t size = call_count * sizeof(*calls), got = 0;
-	struct lkx_test_call *both = shared(size);
-	int ends[2], status;
+	size_t got = 0;
 	ssize_t part;
+	int ends[2];
 	pid_t pid;
 
-	if (!both)
-		return -ENOMEM;
-	memcpy(both, calls, size);
+	said[0] = 0;
 	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
+		return -1;
 	pid = fork();
 	if (pid == 0) {
-		struct work work = { .calls = both, .count = call_count };
-
 		dup2(ends[1], STDERR_FILENO);
-		child(program, count, &work, on_thread);
+		return 0;
 	}
 	close(ends[1]);
 	while (pid > 0 && got < most - 1 && (part = read(ends[0], said + got, most - 1 - got)) > 0)
 		got += (size_t)part;
 	said[got] = 0;
 	close(ends[0]);
+	return pid;
+}
+
+int lkx_test_filtered(const struct sock_filter *program, unsigned int count, struct lkx_test_call *calls, size_t call_count, int on_thread,
+		      char *said, size_t most)
+{
+	size_t size = call_count * sizeof(*calls);
+	struct lkx_test_call *both = shared(size);
+	int status;
+	pid_t pid;
+
+	if (!both)
+		return -ENOMEM;
+	memcpy(both, calls, size);
+	pid = fork_heard(said, most);
+	if (pid == 0) {
+		struct work work = { .calls = both, .count = call_count };
+
+		child(program, count, &work, on_thread);
+	}
 	status = pid < 0 ? -errno : finish(pid);
 	memcpy(calls, both, size);
 	munmap(both, size);
 	return status;
+}
+
+int lkx_test_no_memory(char *said, size_t most)
+{
+	pid_t pid = fork_heard(said, most);
+
+	if (pid == 0) {
+		int file = memfd_create("short", MFD_CLOEXEC);
+		const volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+
+		if (page == MAP_FAILED || lkx_vmm_catch_no_memory())
+			_exit(100);
+		_exit(*page);
+	}
+	return pid < 0 ? -errno : finish(pid);
 }
 
 static int outcome(long result)

@@ -55,6 +55,14 @@ struct SandboxTests {
         #expect(x32.status & 0x7F == SIGSYS && x32.said.isEmpty)
     }
 
+    @Test("A file that became shorter while it is read ends the process with a message")
+    func noMemory() {
+        var said = [CChar](repeating: 0, count: 512)
+        #expect(unsafe lkx_test_no_memory(&said, said.count) == LKX_VMM_NO_MEMORY_STATUS << 8)
+        let text = String(decoding: said.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        #expect(text.hasPrefix("likex-vmm: the kernel or initrd became shorter while it was loaded, or the host has no memory left"))
+    }
+
     @Test func nothingPrivileged() { #expect(lkx_test_unprivileged() == 0b111) }
 
     @Test("Landlock closes the file system but for removing in one folder", .enabled(if: lkx_vmm_landlock_version() > 0))

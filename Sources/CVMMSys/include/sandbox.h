@@ -13,6 +13,8 @@
 
 /* The status of a process that made a call which its filter doesn't allow. */
 #define LKX_VMM_FORBIDDEN_STATUS 4
+/* And of one whose memory, or a file of its own, is not there any more. */
+#define LKX_VMM_NO_MEMORY_STATUS 2
 
 /* prctl(2), PR_SET_NO_NEW_PRIVS: of this thread and those that it makes. */
 int lkx_vmm_no_new_privileges(void);
@@ -33,6 +35,8 @@ int lkx_vmm_landlock(uint64_t files, uint64_t network, uint64_t scopes, const ch
  * The terminal, where there is one, gets the settings back first.
  */
 int lkx_vmm_catch_forbidden(const struct termios *terminal);
+/* The same for SIGBUS, with LKX_VMM_NO_MEMORY_STATUS: there is nothing behind a mapping of a file, or of the guest's memory. */
+int lkx_vmm_catch_no_memory(void);
 /* seccomp(2), on all threads of the process. */
 int lkx_vmm_filter(const struct sock_filter *program, unsigned int count);
 

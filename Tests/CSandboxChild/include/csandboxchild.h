@@ -21,6 +21,9 @@ struct lkx_test_call {
 int lkx_test_filtered(const struct sock_filter *program, unsigned int count, struct lkx_test_call *calls, size_t call_count, int on_thread,
 		      char *said, size_t most);
 
+/* In a child that catches SIGBUS: reads a page of a mapped file that has none. Status and words as above. */
+int lkx_test_no_memory(char *said, size_t most);
+
 /*
  * In a child that has Landlock with these rights, all but one kept below `folder`: opens `file`, and removes `removed`. The results, 0 or -errno.
  * Returns what setting it up does.

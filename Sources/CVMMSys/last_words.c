@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* What happens in a signal handler, on a thread that may hold any lock: write(2), tcsetattr(3) and _exit(2) only. */
+/* Signals that end the process with a message. On a thread that may hold any lock: write(2), tcsetattr(3) and _exit(2) only. */
 #define _GNU_SOURCE
 #include "sandbox.h"
 
@@ -46,6 +46,25 @@ static char *put_number(char *at, uint64_t value, unsigned int base)
 	return at;
 }
 
+/* There is nobody to tell of an error. */
+static _Noreturn void end(const char *line, size_t length, int status)
+{
+	if (has_terminal)
+		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+	if (write(STDERR_FILENO, line, length) < 0)
+		_exit(status);
+	_exit(status);
+}
+
+static int catch(int signal, void (*handler)(int, siginfo_t *, void *))
+{
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+
+	/* No other handler interrupts it; a second such signal in it would kill the process at once. */
+	sigfillset(&action.sa_mask);
+	return sigaction(signal, &action, NULL) ? -errno : 0;
+}
+
 static void forbidden(int signal, siginfo_t *info, void *context)
 {
 	const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -65,22 +84,31 @@ static void forbidden(int signal, siginfo_t *info, void *context)
 		at = put_number(at, (uint64_t)arguments[i], 16);
 	}
 	at = put_text(at, ", ...): a fault of likex-vmm or an attack by its guest\n");
-	/* There is nobody to tell of an error. */
-	if (has_terminal)
-		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
-	if (write(STDERR_FILENO, line, (size_t)(at - line)) < 0)
-		_exit(LKX_VMM_FORBIDDEN_STATUS);
-	_exit(LKX_VMM_FORBIDDEN_STATUS);
+	end(line, (size_t)(at - line), LKX_VMM_FORBIDDEN_STATUS);
 }
 
 int lkx_vmm_catch_forbidden(const struct termios *before)
 {
-	struct sigaction action = { .sa_sigaction = forbidden, .sa_flags = SA_SIGINFO };
-
 	has_terminal = before != NULL;
 	if (before)
 		terminal = *before;
-	/* No other handler interrupts it; a second forbidden call in it would kill the process at once. */
-	sigfillset(&action.sa_mask);
-	return sigaction(SIGSYS, &action, NULL) ? -errno : 0;
+	return catch(SIGSYS, forbidden);
+}
+
+static void no_memory(int signal, siginfo_t *info, void *context)
+{
+	static const char missing[] = "likex-vmm: the kernel or initrd became shorter while it was loaded, or the host has no memory left for "
+				      "the guest's (huge pages, /dev/shm)\n";
+	static const char broken[] = "likex-vmm: the host reports an error of its memory where this VM's is\n";
+
+	(void)signal;
+	(void)context;
+	if (info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO)
+		end(broken, sizeof(broken) - 1, LKX_VMM_NO_MEMORY_STATUS);
+	end(missing, sizeof(missing) - 1, LKX_VMM_NO_MEMORY_STATUS);
+}
+
+int lkx_vmm_catch_no_memory(void)
+{
+	return catch(SIGBUS, no_memory);
 }
