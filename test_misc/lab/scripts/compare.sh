@@ -18,6 +18,9 @@ user_msr /dev/rust_kvm
 # Two processors with local APICs in the kernel.
 lapic /dev/kvm
 lapic /dev/rust_kvm
+# Sixty-four of them.
+many_cpus /dev/kvm
+many_cpus /dev/rust_kvm
 # Eventfds that interrupt, and the end of level-triggered interrupts.
 irqfd /dev/kvm
 irqfd /dev/rust_kvm
