@@ -60,7 +60,7 @@ test-boot: setup programs likex kmod ## Linux, its boot's cost, a hostile guest 
 	@$(LAB)/guest-os $(KERNEL) && $(LAB)/qemu $(KERNEL)
 	@for kernel in $(or $(KERNEL),6.1 6.12); do \
 	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 7200 --overlay build/guest-os/$$kernel \
-	        --kernel-args='TURNS=0,1,2,3,4,5,ports,mmio MILLIONS=3000 PATIENCE=600' $(LAB)/scripts/hostile_guest.sh || exit; \
+	        --kernel-args='TURNS=0,1,2,3,4,5,6,ports,mmio MILLIONS=3000 PATIENCE=600' $(LAB)/scripts/hostile_guest.sh || exit; \
 	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 5000 --overlay build/guest-os/$$kernel \
 	        --kernel-args='DISK_MIB=64 PINGS=1000 NET_MIB=16 VSOCK_MIB=4 MANY=16 PATIENCE=2000' $(LAB)/scripts/boot.sh || exit; \
 	    $(LAB)/lab --kernel $$kernel --cpus 2 --memory 768 --timeout 2000 --overlay build/qemu/$$kernel $(LAB)/scripts/qemu.sh || exit; \

@@ -2,8 +2,9 @@
 // The other end of what a guest OS's devices reach, and the guest's own end of vsock, for test_misc/lab/scripts/boot.sh:
 //   socket echo PATH              a unix socket that sends back what comes, one connection after the other
 //   socket vsock CID PORT MIB     to that socket from inside a guest, back again, compared
-//   socket ask PATH COMMAND...    QMP: negotiates, gives one command after the other and prints the answers
+//   socket ask PATH COMMAND...    QMP: negotiates, gives one command after the other and prints the answers; <>FILE passes a descriptor of that file
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -147,6 +148,25 @@ static void answer(FILE *from, const char *path, char *line)
 	} while (strstr(line, "\"event\":"));
 }
 
+// A descriptor, with a byte that is nothing to QMP.
+static void pass(int socket, const char *path)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct iovec space = { .iov_base = " ", .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &space, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	int file = open(path, O_RDWR);
+
+	if (file < 0)
+		fail("%s", path);
+	memcpy(CMSG_DATA(&control.header), &file, sizeof(file));
+	if (sendmsg(socket, &message, 0) != 1)
+		fail("cannot send");
+	close(file);
+}
+
 static int ask(const char *path, char **commands)
 {
 	struct sockaddr_un to = address(path);
@@ -161,6 +181,10 @@ static int ask(const char *path, char **commands)
 	dprintf(fd, "{\"execute\": \"qmp_capabilities\"}\n");
 	answer(file, path, line);
 	for (; *commands; commands++) {
+		if (!strncmp(*commands, "<>", 2)) {
+			pass(fd, *commands + 2);
+			continue;
+		}
 		dprintf(fd, "%s\n", *commands);
 		answer(file, path, line);
 		fputs(line, stdout);

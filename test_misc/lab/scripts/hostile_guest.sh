@@ -3,7 +3,7 @@
 # lab: KERNEL=6.1 CPUS=2 MEMORY=768 TIMEOUT=300 OVERLAY=build/guest-os/6.1 KERNEL_ARGS=DEVICES=/dev/rust_kvm
 # `make test-boot` does so on both devices, a minute for each thing that TURNS names. (The words in capitals reach this script in its environment.)
 DEVICES=${DEVICES:-/dev/kvm /dev/rust_kvm}
-# Virtio devices by number (disk, network, vsock, balloon, entropy, console), ports, mmio, or all by turns.
+# Virtio devices by number (disk, one that comes and goes, network, vsock, balloon, entropy, console), ports, mmio, or all by turns.
 TURNS=${TURNS:-all}
 SEEDS=${SEEDS:-1}
 # Of the TSC: the emulated machine has 50 in a second.
@@ -17,17 +17,27 @@ fail() { echo "hostile_guest: $*" >&2; exit 1; }
 # As boot.sh has it.
 private() { awk '/^[0-9a-f]+-/ { guest = /guest-ram/ } /^Anonymous:/ && !guest { sum += $2 } END { print sum }' /proc/$1/smaps 2> /dev/null; }
 
+# A disk comes and goes some times, whatever the guest has made of its slot.
+churn() {
+    add='{"execute": "device_add", "arguments": {"driver": "virtio-blk-device", "id": "d", "drive": "n"}}'
+    del='{"execute": "device_del", "arguments": {"id": "d"}}'
+    socket ask /tmp/control '<>/tmp/spare' '{"execute": "add-fd"}' \
+        '{"execute": "blockdev-add", "arguments": {"node-name": "n", "driver": "file", "filename": "/dev/fdset/0"}}' \
+        "$add" "$del" "$add" "$del" "$add" "$del" "$add" "$del" '{"execute": "blockdev-del", "arguments": {"node-name": "n"}}' \
+        '{"execute": "query-status"}'
+}
+
 # While the guest rages: a line each time of KiB and open files; a line in /tmp/deaf if the control socket doesn't answer, though the VM is there.
 watch_vmm() {
     until grep -q "^hostile: .* devices" /tmp/console 2> /dev/null; do sleep 0.2; done
     while vmm=$(pidof likex-vmm); do
         kib=$(private $vmm) files=$(ls /proc/$vmm/fd 2> /dev/null | wc -l)
-        if socket ask /tmp/control '{"execute": "query-status"}' 2> /tmp/ask | grep -q running; then
+        if churn 2> /tmp/ask > /tmp/answers && grep -q running /tmp/answers; then
             echo "$kib $files" >> /tmp/samples
         else
             # Or it ends just now.
             sleep 3
-            [ "$(pidof likex-vmm)" != "$vmm" ] || cat /tmp/ask >> /tmp/deaf
+            [ "$(pidof likex-vmm)" != "$vmm" ] || cat /tmp/answers /tmp/ask >> /tmp/deaf
         fi
         sleep 1
     done
@@ -36,13 +46,14 @@ watch_vmm() {
 # rage DEVICE TURN SEED
 rage() {
     truncate -s 8M /tmp/disk
+    truncate -s 3M /tmp/spare
     rm -f /tmp/console /tmp/samples /tmp/deaf
     : > /tmp/samples
     watch_vmm &
     watcher=$!
     # What hangs doesn't heed SIGTERM.
     timeout -s KILL $PATIENCE likex boot --device $1 --kernel /boot/hostile --memory 32M --append "device=$2 seed=$3 ticks=$MILLIONS" \
-        --disk /tmp/disk --net tap0 --vsock 3:/tmp/vsock --balloon --console --control /tmp/control < /dev/null > /tmp/console 2> /tmp/errors
+        --disk /tmp/disk --spare-disks 1 --net tap0 --vsock 3:/tmp/vsock --balloon --console --control /tmp/control < /dev/null > /tmp/console 2> /tmp/errors
     status=$?
     kill $watcher 2> /dev/null
     wait $watcher 2> /dev/null
