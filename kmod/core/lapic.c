@@ -15,8 +15,9 @@
 /* Who may read and write a register, and which bits stay. X: at the xAPIC's page, M: as an MSR in x2APIC mode. SDM vol. 3, tables 11-1 and 11-6. */
 enum { XR = 1, XW = 2, MR = 4, MW = 8, ALL = XR | XW | MR | MW };
 static const struct rule {
-	u32 access, bits;
-} rules[LAPIC_REGISTERS] = {
+	u8 access;
+	u32 bits;
+} __attribute__((packed)) rules[LAPIC_REGISTERS] = {
 	[LAPIC_ID] = { XR | XW | MR, 0xff000000 },
 	[LAPIC_VERSION] = { XR | MR, 0 },
 	[LAPIC_TPR] = { ALL, 0xff },
