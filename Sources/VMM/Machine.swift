@@ -30,12 +30,17 @@ public final class Machine {
     /// nil where the configuration wants none.
     private let sandbox: Sandbox?
 
+    /// For a process that is one machine's, before that is made: it says why when SIGBUS ends it.
+    public static func prepareProcess() throws(VMMError) {
+        let answer = lkx_vmm_catch_no_memory()
+        guard answer == 0 else { throw VMMError("sigaction", errno: -answer) }
+    }
+
     public init(_ config: MachineConfig) throws(VMMError) {
         let count = config.cpus
         guard 1...MachineConfig.mostCPUs ~= count else {
             throw VMMError("\(count) processors: there can be 1 to \(MachineConfig.mostCPUs)")
         }
-        guard lkx_vmm_catch_no_memory() == 0 else { throw VMMError("sigaction", errno: errno) }
         log = try Log(config.log)
         let loop = try EventLoop()
         self.loop = loop

@@ -14,6 +14,7 @@ guard CommandLine.arguments.count == 2, let path = CommandLine.arguments.last, p
     exit(2)
 }
 do throws(VMMError) {
+    try Machine.prepareProcess()
     let end = try Machine(try Settings.read(path)).run()
     if end != .poweredOff { say("likex-vmm: \(end.description)\n") }
     exit(end.status)
