@@ -250,6 +250,8 @@ int lkx_events_inject_some(struct lkx_vcpu *v, bool window_asked)
 	if (window_asked && (!v->lapic || lkx_lapic_accepts_extint(v)))
 		controls |= CTRL(PROC, INTERRUPT_WINDOW_EXITING);
 	set_proc_controls(v, controls);
+	if (v->lapic)
+		lkx_lapic_load(v);
 	return 1;
 }
 

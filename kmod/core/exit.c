@@ -3,6 +3,7 @@
 #include "cr.h"
 #include "events.h"
 #include "exits.h"
+#include "lapic.h"
 #include "mmio.h"
 #include "msr.h"
 #include "pv.h"
@@ -150,6 +151,15 @@ static int unexpected(struct lkx_vcpu *v)
 	return 0;
 }
 
+/* The guest's WRMSR is done: it is not skipped. SDM vol. 3, 30.1.4. */
+static int exit_virtualized_eoi(struct lkx_vcpu *v)
+{
+	if (!v->lapic)
+		return unexpected(v);
+	lkx_lapic_interrupt_over(v, v->exit.qualification);
+	return 1;
+}
+
 static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_EXCEPTION_NMI] = lkx_exit_exception,
 	[EXIT_EXTERNAL_INTERRUPT] = exit_interrupt,
@@ -183,6 +193,7 @@ static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_MWAIT] = skip, /* as NOP: waiting here would need something to wake it */
 	[EXIT_MONITOR] = skip,
 	[EXIT_PAUSE] = skip,
+	[EXIT_VIRTUALIZED_EOI] = exit_virtualized_eoi,
 	[EXIT_EPT_VIOLATION] = lkx_exit_ept_violation,
 	[EXIT_INVEPT] = undefined,
 	[EXIT_RDTSCP] = exit_rdtsc,

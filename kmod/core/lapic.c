@@ -69,14 +69,24 @@ static u8 processor_priority(const struct lkx_lapic *l)
 	return in_service & 0xf0;
 }
 
-int lkx_lapic_highest(const struct lkx_vcpu *v)
+int lkx_lapic_highest(struct lkx_vcpu *v)
 {
-	int vector;
+	int vector = highest(v->lapic->irr);
 
-	if (!lkx_lapic_enabled(v))
+	if (vector < 0 || !lkx_lapic_enabled(v))
 		return -1;
-	vector = highest(v->lapic->irr);
+	lkx_lapic_unload(v);
 	return (vector >> 4) > (processor_priority(v->lapic) >> 4) ? vector : -1;
+}
+
+bool lkx_lapic_holds_back(struct lkx_vcpu *v)
+{
+	return highest(v->lapic->irr) >= 0 && lkx_lapic_highest(v) < 0;
+}
+
+int lkx_lapic_in_service(const struct lkx_vcpu *v)
+{
+	return highest(v->lapic->isr);
 }
 
 /* Has it to be told to user space's I/O APIC? */
@@ -95,7 +105,7 @@ static void take(struct lkx_vcpu *v, u8 vector)
 		old = plat_load64(word);
 	} while (plat_cmpxchg64(word, old, old & ~bit) != old);
 	l->isr[vector / 64] |= bit;
-	l->eoi_offered = highest(l->irr) < 0 && !end_is_awaited(v, vector) && lkx_pv_eoi_offer(v);
+	l->eoi_offered = !lkx_lapic_virtual(v) && highest(l->irr) < 0 && !end_is_awaited(v, vector) && lkx_pv_eoi_offer(v);
 }
 
 bool lkx_lapic_accepts_extint(const struct lkx_vcpu *v)
@@ -133,6 +143,17 @@ int lkx_lapic_extint(struct lkx_vcpu *v, u8 vector)
 	return 0;
 }
 
+void lkx_lapic_interrupt_over(struct lkx_vcpu *v, u8 vector)
+{
+	struct lkx_lapic *l = v->lapic;
+
+	if (end_is_awaited(v, vector)) {
+		l->eoi_owed = true;
+		l->eoi_vector = vector;
+	}
+	lkx_request(v, LKX_REQUEST_LAPIC);
+}
+
 static void end_of_interrupt(struct lkx_vcpu *v)
 {
 	struct lkx_lapic *l = v->lapic;
@@ -141,11 +162,7 @@ static void end_of_interrupt(struct lkx_vcpu *v)
 	if (vector < 0)
 		return;
 	l->isr[vector / 64] &= ~BIT_ULL(vector % 64);
-	if (end_is_awaited(v, vector)) {
-		l->eoi_owed = true;
-		l->eoi_vector = vector;
-	}
-	lkx_request(v, LKX_REQUEST_LAPIC);
+	lkx_lapic_interrupt_over(v, vector);
 }
 
 void lkx_lapic_see_eoi(struct lkx_vcpu *v)
@@ -159,6 +176,7 @@ void lkx_lapic_see_eoi(struct lkx_vcpu *v)
 
 void lkx_lapic_set_tpr(struct lkx_vcpu *v, u8 tpr)
 {
+	lkx_lapic_recall(v);
 	v->lapic->reg[LAPIC_TPR] = tpr;
 	v->cr8 = tpr >> 4;
 	lkx_request(v, LKX_REQUEST_LAPIC);
@@ -191,6 +209,7 @@ void lkx_lapic_reset(struct lkx_vcpu *v, bool init)
 	struct lkx_lapic *l = v->lapic;
 	u32 id = l->reg[LAPIC_ID], i;
 
+	lkx_lapic_recall(v);
 	lkx_lapic_timer_stop(v);
 	memset(l->reg, 0, sizeof(l->reg));
 	for (i = 0; i < 4; i++) {
@@ -224,6 +243,7 @@ static u32 read_register(struct lkx_vcpu *v, u32 reg)
 {
 	const struct lkx_lapic *l = v->lapic;
 
+	lkx_lapic_recall(v);
 	if (reg >= LAPIC_ISR && reg < LAPIC_TMR)
 		return bank(l->isr, reg - LAPIC_ISR);
 	if (reg >= LAPIC_TMR && reg < LAPIC_IRR)
@@ -235,6 +255,12 @@ static u32 read_register(struct lkx_vcpu *v, u32 reg)
 	if (reg == LAPIC_TIMER_CURRENT)
 		return lkx_lapic_timer_count(v);
 	return l->reg[reg];
+}
+
+bool lkx_lapic_reads_plainly(u32 reg)
+{
+	return (rules[reg].access & MR) && !(reg >= LAPIC_TMR && reg < LAPIC_ESR) && reg != LAPIC_ICR && reg != LAPIC_TIMER_INITIAL &&
+	       reg != LAPIC_TIMER_CURRENT;
 }
 
 bool lkx_lapic_read(struct lkx_vcpu *v, u32 reg, u64 *value, bool x2apic)
@@ -285,6 +311,8 @@ bool lkx_lapic_write(struct lkx_vcpu *v, u32 reg, u64 value, bool x2apic)
 	if (x2apic && ((value >> 32 && reg != LAPIC_ICR) || ((reg == LAPIC_EOI || reg == LAPIC_ESR) && value) ||
 		       ((reg == LAPIC_TPR || reg == LAPIC_SELF_IPI) && value > 0xff)))
 		return true;
+	if (reg != LAPIC_ICR && reg != LAPIC_TIMER_INITIAL)
+		lkx_lapic_recall(v);
 	low &= rules[reg].bits;
 	if (reg >= LAPIC_LVT_TIMER && reg <= LAPIC_LVT_ERROR && !(l->reg[LAPIC_SVR] & LAPIC_SVR_ENABLE))
 		low |= LAPIC_LVT_MASKED;
@@ -379,6 +407,7 @@ int lkx_lapic_set(struct lkx_vcpu *v, const struct kvm_lapic_state *state)
 
 	if (x2apic && (v->vm->x2apic_api & KVM_X2APIC_API_USE_32BIT_IDS) && *state_register(s, LAPIC_ID) != v->id)
 		return -EINVAL;
+	lkx_lapic_recall(v);
 	lkx_lapic_timer_stop(v);
 	for (reg = 0; reg < LAPIC_REGISTERS; reg++)
 		if (rules[reg].bits)

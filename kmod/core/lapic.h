@@ -3,7 +3,8 @@
  * The local APIC of each vCPU of a VM with KVM_CAP_SPLIT_IRQCHIP. SDM vol. 3, chapter 11 (12 in newer editions).
  *
  * What a vCPU's own thread does to its APIC needs no lock. Others only set bits of `irr`, `tmr` and `posted`, make the request LKX_REQUEST_LAPIC
- * and see to it that the vCPU looks: the state itself changes where the vCPU runs (lkx_lapic_look).
+ * and see to it that the vCPU looks: the state itself changes where the vCPU runs (lkx_lapic_look). The virtual-APIC page is that thread's, too, and
+ * the processor's while the guest runs.
  */
 #ifndef LKX_LAPIC_H
 #define LKX_LAPIC_H
@@ -61,6 +62,7 @@ enum lkx_delivery { DELIVERY_FIXED, DELIVERY_LOWEST, DELIVERY_SMI, DELIVERY_REMO
 #define LKX_POSTED_BAD_VECTOR BIT_ULL(4)     /* an interrupt of a vector below 16 */
 #define LKX_POSTED_UNHALT BIT_ULL(5)         /* ends one HLT, now or the next */
 #define LKX_POSTED_STARTUP_VECTOR 0xff00ull
+#define LKX_POSTED_ROUTES BIT_ULL(6)         /* other routes: the processor is to say of other interrupts that they are over */
 
 /* [a] written by any thread with atomic operations  [r] the vCPU's own, read by any thread: aligned, so whole */
 struct lkx_lapic {
@@ -79,6 +81,11 @@ struct lkx_lapic {
 	bool extint_pending;      /* KVM_INTERRUPT, for LINT0 as ExtINT */
 	u8 extint_vector;
 	u8 startup_vector;        /* of KVM_SET_VCPU_EVENTS, for a KVM_MP_STATE_SIPI_RECEIVED that follows */
+	/* lapic_virtual.c */
+	u32 *page;                /* [I] the virtual-APIC page, the processor's while the guest runs; NULL: the processor has no use for one */
+	bool active;              /* the VMCS has the processor do the APIC's work */
+	bool in_page;             /* TPR (with v->cr8) and ISR are in the page, not here */
+	bool registers_in_page;   /* those that are only read there are as here */
 };
 
 /* KVM_CAP_SPLIT_IRQCHIP: 0, -EINVAL, -EEXIST. The slots lock is held. */
@@ -123,6 +130,12 @@ static inline bool lkx_lapic_x2apic(const struct lkx_vcpu *v)
 	return (plat_load64(&v->apic_base) & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 }
 
+/* A mode in which the processor can do part of its work. */
+static inline bool lkx_lapic_virtual(const struct lkx_vcpu *v)
+{
+	return v->lapic->page && lkx_lapic_x2apic(v);
+}
+
 /* As after reset, or INIT. */
 void lkx_lapic_reset(struct lkx_vcpu *v, bool init);
 /* v->apic_base has changed from `old`. */
@@ -134,8 +147,11 @@ bool lkx_lapic_write(struct lkx_vcpu *v, u32 reg, u64 value, bool x2apic);
 bool lkx_lapic_mmio(struct lkx_vcpu *v, u64 gpa, u8 *data, u8 len, bool write);
 /* CR8 is 4 bits of TPR. */
 void lkx_lapic_set_tpr(struct lkx_vcpu *v, u8 tpr);
-/* The highest interrupt that PPR lets through, or -1. */
-int lkx_lapic_highest(const struct lkx_vcpu *v);
+/* The highest interrupt that PPR lets through, or -1; is there none but those that it holds back? Both may take TPR and ISR from the page. */
+int lkx_lapic_highest(struct lkx_vcpu *v);
+bool lkx_lapic_holds_back(struct lkx_vcpu *v);
+/* The highest in service, or -1. */
+int lkx_lapic_in_service(const struct lkx_vcpu *v);
 /* Is there an interrupt for the guest? Where `now`, it is queued, and in service. */
 bool lkx_lapic_offer(struct lkx_vcpu *v, bool now);
 /* Did the guest end the interrupt it was offered to end without an exit? Before anything looks at what is in service. */
@@ -144,6 +160,10 @@ void lkx_lapic_see_eoi(struct lkx_vcpu *v);
 bool lkx_lapic_accepts_extint(const struct lkx_vcpu *v);
 /* KVM_INTERRUPT: 0, or -EEXIST while there is one. */
 int lkx_lapic_extint(struct lkx_vcpu *v, u8 vector);
+/* The interrupt of `vector` has left ISR: user space may have to be told. */
+void lkx_lapic_interrupt_over(struct lkx_vcpu *v, u8 vector);
+/* In x2APIC mode, is reading it no more than that? */
+bool lkx_lapic_reads_plainly(u32 reg);
 /* ESR's bits `error`, and the interrupt for them. */
 void lkx_lapic_error(struct lkx_vcpu *v, u32 error);
 /* KVM_GET_LAPIC and KVM_SET_LAPIC; the second 0, or -EINVAL where there is another's x2APIC ID. */
@@ -165,6 +185,19 @@ u64 lkx_lapic_deadline(struct lkx_vcpu *v);
 void lkx_lapic_set_deadline(struct lkx_vcpu *v, u64 deadline);
 /* LKX_POSTED_TIMER is seen to. */
 void lkx_lapic_timer_expired(struct lkx_vcpu *v);
+
+/* --- lapic_virtual.c --- */
+
+/* Before an entry, when it is settled what is injected: the processor does the APIC's work, or leaves it. */
+void lkx_lapic_load(struct lkx_vcpu *v);
+/* On the way there: TPR and ISR are here. */
+void lkx_lapic_unload(struct lkx_vcpu *v);
+/* Elsewhere: they are here, and whatever changes before the next entry goes into the page there. */
+void lkx_lapic_recall(struct lkx_vcpu *v);
+/* LKX_POSTED_ROUTES is seen to, where there is a virtual-APIC page. */
+void lkx_lapic_follow_routes(struct lkx_vcpu *v);
+/* Makes of a page of lkx_msr_bitmap_init that for vCPUs whose APIC's work the processor does. */
+void lkx_lapic_pass_through(u8 *page);
 
 /* --- lapic_run.c --- */
 

@@ -30,6 +30,12 @@ int lkx_lapic_create(struct lkx_vcpu *v)
 		v->lapic = NULL;
 		return r;
 	}
+	if (v->vm->caps->virtual_interrupts) {
+		v->lapic->page = plat_page_alloc(v->hw);
+		if (!v->lapic->page)
+			return -ENOMEM;
+		vmcs_write64(v->hw, VIRTUAL_APIC_ADDR, plat_phys(v->hw, v->lapic->page));
+	}
 	if (!(v->apic_base & APIC_BASE_BSP))
 		v->mp_state = KVM_MP_STATE_UNINITIALIZED;
 	lkx_lapic_reset(v, false);
@@ -42,6 +48,8 @@ void lkx_lapic_destroy(struct lkx_vcpu *v)
 	if (!v->lapic)
 		return;
 	plat_lapic_destroy(v);
+	if (v->lapic->page)
+		plat_page_free(v->hw, v->lapic->page);
 	plat_free(v->hw, v->lapic);
 	v->lapic = NULL;
 }
@@ -77,6 +85,8 @@ static void take_posted(struct lkx_vcpu *v)
 		lkx_lapic_error(v, LAPIC_ESR_BAD_VECTOR_RECEIVED);
 	if (posted & LKX_POSTED_UNHALT)
 		l->unhalted = true;
+	if (posted & LKX_POSTED_ROUTES)
+		lkx_lapic_follow_routes(v);
 }
 
 /* Is a HLT over? */

@@ -23,6 +23,8 @@ bool lkx_msr_feature(u32 index, u64 *value);
  */
 struct lkx_msr_filter;
 void lkx_msr_bitmap_init(u8 *page, const struct lkx_msr_filter *filter);
+/* The page for v as it is now: its VM's filter's; or that of all vCPUs, or of those whose APIC's work the processor does (tlb.c). */
+void lkx_msr_bitmap_follow(struct lkx_vcpu *v);
 
 /* User space has answered KVM_EXIT_X86_RDMSR or _WRMSR: 1. */
 int lkx_msr_complete(struct lkx_vcpu *v);

@@ -41,10 +41,16 @@ int lkx_routing_make(struct lkx_vm *vm, const struct kvm_irq_routing_entry *entr
 void lkx_routing_replace(struct lkx_vm *vm, struct lkx_routes *routes)
 {
 	struct lkx_routes *old = plat_rcu_load_locked(vm->hw, vm->routes, plat_slots_locked(vm));
+	u32 i;
 
 	plat_rcu_store(vm->hw, vm->routes, routes);
 	if (old)
 		plat_free_deferred(vm->hw, old, rcu);
+	/* When this returns, none runs whose processor does not know. */
+	for (i = 0; vm->caps->virtual_interrupts && i < lkx_vm_vcpus(vm); i++)
+		lkx_lapic_post(vm->vcpu[i], LKX_POSTED_ROUTES);
+	if (i)
+		plat_kick_guests(vm);
 }
 
 void lkx_routing_destroy(struct lkx_vm *vm)

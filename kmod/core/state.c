@@ -3,6 +3,7 @@
 #include "cr.h"
 #include "events.h"
 #include "guest_memory.h"
+#include "lapic.h"
 #include "msr.h"
 
 void lkx_get_regs(struct lkx_vcpu *v, struct kvm_regs *r)
@@ -109,6 +110,8 @@ void lkx_get_sregs2(struct lkx_vcpu *v, struct kvm_sregs2 *s)
 	s->cr2 = v->cr2;
 	s->cr3 = vmcs_readn(hw, GUEST_CR3);
 	s->cr4 = lkx_cr4(v);
+	if (v->lapic)
+		lkx_lapic_recall(v);
 	s->cr8 = v->cr8;
 	s->efer = v->efer;
 	s->apic_base = v->apic_base;

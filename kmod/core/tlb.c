@@ -8,7 +8,8 @@
  * The platform marks a vCPU that comes to another processor LKX_TLB_STALE: there its old translations may have missed any number of flushes.
  */
 #include "ept.h"
-#include "vcpu.h"
+#include "lapic.h"
+#include "msr.h"
 
 void lkx_tlb_flush(struct lkx_vm *vm)
 {
@@ -36,10 +37,13 @@ bool lkx_tlb_owed(struct lkx_vm *vm)
 }
 
 /* What a flush says besides: a filter of MSRs has been replaced (msr_filter.c). */
-static void follow_msr_bitmap(struct lkx_vcpu *v)
+void lkx_msr_bitmap_follow(struct lkx_vcpu *v)
 {
 	u64 filters = plat_load64(&v->vm->msr_bitmap_pa), pa = filters ? filters : v->vm->caps->msr_bitmap_pa;
 
+	/* The second page of two. */
+	if (!filters && v->lapic && v->lapic->active)
+		pa += LKX_PAGE_BYTES;
 	if (likely(pa == v->msr_bitmap_pa))
 		return;
 	v->msr_bitmap_pa = pa;
@@ -51,7 +55,7 @@ void lkx_tlb_catch_up(struct lkx_vcpu *v, u64 generation)
 {
 	struct lkx_vm *vm = v->vm;
 
-	follow_msr_bitmap(v);
+	lkx_msr_bitmap_follow(v);
 	if (v->tlb_generation == LKX_TLB_STALE && v->vpid)
 		hw_invvpid(v->hw, INVVPID_SINGLE, v->vpid, 0);
 	if (vm->caps->invept_single)

@@ -5,6 +5,10 @@
 
 #include "vmcs.h"
 
+/* What makes virtual-interrupt delivery of use in x2APIC mode, besides the TPR shadow. */
+#define LKX_APIC_VIRTUALIZATION \
+	(CTRL(PROC2, VIRTUALIZE_X2APIC) | CTRL(PROC2, APIC_REGISTER_VIRTUALIZATION) | CTRL(PROC2, VIRTUAL_INTERRUPT_DELIVERY))
+
 /* Everything a VMCS's controls are made of. Immutable after lkx_vmx_caps_read. */
 struct lkx_vmx_caps {
 	u32 revision;     /* VMCS revision identifier */
@@ -22,6 +26,7 @@ struct lkx_vmx_caps {
 	u8 preemption_timer_shift;
 	bool tsc_scaling;
 	bool rdtscp, invpcid;
+	bool virtual_interrupts; /* the processor does what a local APIC in x2APIC mode does most: LKX_APIC_VIRTUALIZATION */
 	/* what the processor's page walks, the guest's included, go by */
 	u8 physical_bits;
 	bool pages_1gb;
@@ -29,7 +34,7 @@ struct lkx_vmx_caps {
 	u32 preemption_ticks; /* bounds each lap in the guest by the VMX preemption timer; 0: not used */
 	bool large_no_execute; /* large pages are never executable: fetching from one can hang the processor (iTLB multihit) */
 	u32 disable_exits;    /* KVM_CAP_X86_DISABLE_EXITS: what VMs may ask for */
-	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU */
+	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU; where virtual_interrupts, one of lkx_lapic_pass_through behind it */
 };
 
 /*

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 #include "vmx_cpu.h"
 #include "compat.h"
+#include "lapic.h"
 #include "likex.h"
 #include "msr.h"
 #include "vcpu_load.h"
@@ -20,6 +21,10 @@ MODULE_PARM_DESC(preemption_timer,
 
 DEFINE_PER_CPU(struct lkx_cpu, lkx_cpu);
 struct lkx_vmx_caps lkx_caps;
+
+static bool virtual_interrupts = true;
+module_param(virtual_interrupts, bool, 0444);
+MODULE_PARM_DESC(virtual_interrupts, "guests' x2APICs by the processor, where it can");
 
 static DEFINE_MUTEX(users_lock);
 static unsigned int users;   /* VMs; users_lock */
@@ -198,6 +203,7 @@ static int check_processor(void)
 		preemption_timer = 0;
 	}
 	lkx_caps.preemption_ticks = preemption_timer;
+	lkx_caps.virtual_interrupts = virtual_interrupts = virtual_interrupts && lkx_caps.virtual_interrupts;
 	/* As the host protects itself from it. */
 	lkx_caps.large_no_execute = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	/* PAUSE never exits. Guests that halt or wait by themselves the core can do; not offered before they have been seen to run on hardware. */
@@ -211,7 +217,7 @@ static void free_pages_of_cpus(void)
 
 	for_each_possible_cpu(cpu)
 		free_page((unsigned long)per_cpu(lkx_cpu, cpu).vmxon_region);
-	free_page((unsigned long)msr_bitmap);
+	free_pages((unsigned long)msr_bitmap, virtual_interrupts);
 }
 
 int lkx_vmx_init(void)
@@ -221,10 +227,14 @@ int lkx_vmx_init(void)
 	r = check_processor();
 	if (r)
 		return r;
-	msr_bitmap = (u8 *)get_zeroed_page(GFP_KERNEL);
+	msr_bitmap = (u8 *)__get_free_pages(GFP_KERNEL, virtual_interrupts); /* one or two */
 	if (!msr_bitmap)
 		return -ENOMEM;
 	lkx_msr_bitmap_init(msr_bitmap, NULL);
+	if (virtual_interrupts) {
+		lkx_msr_bitmap_init(msr_bitmap + PAGE_SIZE, NULL);
+		lkx_lapic_pass_through(msr_bitmap + PAGE_SIZE);
+	}
 	lkx_caps.msr_bitmap_pa = virt_to_phys(msr_bitmap);
 	for_each_possible_cpu(cpu) {
 		struct lkx_cpu *c = &per_cpu(lkx_cpu, cpu);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 // The end of an interrupt without an exit: KVM_FEATURE_PV_EOI. A guest with a local APIC in the kernel takes interrupts whose end it may tell by a bit
-// in its memory, and such as it may not. The same on stock KVM and on LiKeX: pv_eoi DEVICE
+// in its memory, and such as it may not. The same on stock KVM and on LiKeX (with virtual_interrupts=0: its processor's ends need no exit): pv_eoi DEVICE
 #include "expect.h"
 #include "machine.h"
 
