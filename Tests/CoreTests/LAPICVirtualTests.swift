@@ -57,6 +57,8 @@ import Testing
         lap()
         #expect(isActive && machine[VMCS_VIRTUAL_APIC_ADDR] != 0 && page(LAPIC_SVR) == 0x1ff && page(LAPIC_LDR) == 1)
         lapic.pointee.page[Int(LAPIC_TPR.rawValue) * 4] = 0x25
+        lkx_lapic_leave(v)
+        #expect(v.pointee.cr8 == 2 && lapic.pointee.in_page, "for the run page")
         #expect(!lkx_msr_set(v, 0x1b, 0xfee0_0100, true))
         lap()
         #expect(!isActive && v.pointee.cr8 == 2)

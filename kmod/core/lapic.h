@@ -194,6 +194,8 @@ void lkx_lapic_load(struct lkx_vcpu *v);
 void lkx_lapic_unload(struct lkx_vcpu *v);
 /* Elsewhere: they are here, and whatever changes before the next entry goes into the page there. */
 void lkx_lapic_recall(struct lkx_vcpu *v);
+/* KVM_RUN ends: user space finds no interrupt in service that the guest has ended, and the guest's CR8. */
+void lkx_lapic_leave(struct lkx_vcpu *v);
 /* LKX_POSTED_ROUTES is seen to, where there is a virtual-APIC page. */
 void lkx_lapic_follow_routes(struct lkx_vcpu *v);
 /* Makes of a page of lkx_msr_bitmap_init that for vCPUs whose APIC's work the processor does. */

@@ -45,6 +45,15 @@ void lkx_lapic_recall(struct lkx_vcpu *v)
 	lkx_request(v, LKX_REQUEST_LAPIC);
 }
 
+void lkx_lapic_leave(struct lkx_vcpu *v)
+{
+	struct lkx_lapic *l = v->lapic;
+
+	lkx_lapic_see_eoi(v);
+	if (l->in_page)
+		v->cr8 = *word(l, LAPIC_TPR) >> 4 & 15;
+}
+
 void lkx_lapic_follow_routes(struct lkx_vcpu *v)
 {
 	const struct lkx_routes *table;

@@ -248,9 +248,8 @@ int lkx_vcpu_run(struct lkx_vcpu *v)
 	r = run_guest(v);
 	if (unlikely(v->guest_debug))
 		lkx_debug_end(v);
-	/* User space finds no interrupt in service that the guest has ended. */
 	if (unlikely(v->lapic))
-		lkx_lapic_see_eoi(v);
+		lkx_lapic_leave(v);
 	return r;
 }
 

@@ -69,6 +69,7 @@ asm(".pushsection .rodata\n"
     "3: sti\n hlt\n cli\n cmpl $0x74, 0x5010\n jne 3b\n"
     " send 0x84075\n open\n await 4, 5\n" // all
     " mark 0x1006\n"
+    " set 0x8, 0x20\n"
     " out %al, $0xf4\n"
 
     // ExtINT of user space, when LINT0 lets it through: a program of its own.
@@ -305,6 +306,7 @@ static void both(const char *device, bool x2apic)
 	if (pthread_create(&thread, NULL, run_second, NULL))
 		die("pthread_create");
 	run_first();
+	expect("CR8 in the run page", machine.run->cr8, 2);
 	over = true;
 	second_run->immediate_exit = 1;
 	pthread_kill(thread, SIGUSR1);
