@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 import CLikexCore
 import CoreTestSupport
+import Dispatch
 import Testing
 
 /// Whom a message names, and what it does there. SDM vol. 3, 11.6 and 11.11.
@@ -24,6 +25,25 @@ import Testing
         #expect(takers(apics, 0x45) == who)
         #expect(lkx_lapic_message_matches(apics.first, address, 0x45) == (who & 1 != 0))
         #expect(apics.machine.fake.pointee.notified == UInt32(who.nonzeroBitCount))
+    }
+
+    /// A STARTUP that comes close behind an INIT finds whom it is for.
+    @Test(arguments: [false, true])
+    func initTakesNoName(x2apic: Bool) throws {
+        let apics = try TwoAPICs(x2apic: x2apic)
+        nonisolated(unsafe) let other = apics.other
+        let (rounds, startup): (Int, UInt32) = (100_000, 0x606)
+        nonisolated(unsafe) var misses = 0
+        DispatchQueue.concurrentPerform(iterations: 2) { thread in
+            for _ in 0..<rounds {
+                if thread == 0 {
+                    lkx_lapic_reset(other, true)
+                } else if !lkx_lapic_message_matches(other, 0xfee0_1000, startup) {
+                    misses += 1
+                }
+            }
+        }
+        #expect(misses == 0)
     }
 
     @Test func clusters() throws {

@@ -207,11 +207,15 @@ void lkx_lapic_base_changed(struct lkx_vcpu *v, u64 old)
 void lkx_lapic_reset(struct lkx_vcpu *v, bool init)
 {
 	struct lkx_lapic *l = v->lapic;
-	u32 id = l->reg[LAPIC_ID], i;
+	bool x2apic = lkx_lapic_x2apic(v);
+	u32 i;
 
 	lkx_lapic_recall(v);
 	lkx_lapic_timer_stop(v);
-	memset(l->reg, 0, sizeof(l->reg));
+	/* Not for a moment is it without its name: a STARTUP may come close behind the INIT. */
+	for (i = 0; i < LAPIC_REGISTERS; i++)
+		if (i != LAPIC_ID && (i != LAPIC_LDR || !x2apic))
+			l->reg[i] = 0;
 	for (i = 0; i < 4; i++) {
 		l->isr[i] = 0;
 		plat_store64(&l->irr[i], 0);
@@ -228,9 +232,8 @@ void lkx_lapic_reset(struct lkx_vcpu *v, bool init)
 	/* As if firmware had already joined it to the interrupt controller in user space: KVM's way. */
 	if (!init && (v->apic_base & APIC_BASE_BSP))
 		l->reg[LAPIC_LVT_LINT0] = LINT_EXTINT;
-	set_ids(v);
-	if (init && !lkx_lapic_x2apic(v))
-		l->reg[LAPIC_ID] = id;
+	if (!init || x2apic)
+		set_ids(v);
 	v->cr8 = 0;
 }
 

@@ -133,9 +133,13 @@ void lkx_lapic_timer_expired(struct lkx_vcpu *v)
 	u32 lvt = l->reg[LAPIC_LVT_TIMER];
 	u64 now = plat_now(v->hw), period;
 
-	/* It was set anew since. */
-	if (!l->timer_at || now < l->timer_at)
+	if (!l->timer_at)
 		return;
+	/* It was set anew since; or the clock of the CPU it fired on is a little ahead of this one's. */
+	if (now < l->timer_at) {
+		plat_timer_set(v, l->timer_at);
+		return;
+	}
 	period = lvt & MODE_PERIODIC ? (u64)l->reg[LAPIC_TIMER_INITIAL] * divisor(l) : 0;
 	l->tsc_deadline = 0;
 	/* Periods that nobody was there for are over. */

@@ -143,6 +143,8 @@ asm(".pushsection .rodata\n"
     " cmp $0x74, %eax\n jne 1f\n mov %eax, 0x5010\n"
     "1: cmp $2, %eax\n je 1f\n"
     " set 0xb, 0\n"
+    // Here, and not where its HLT ends: an NMI may come before that.
+    "1: cmp $0x20000, %esp\n jb 1f\n incl 0x5004\n"
     "1: popal\n add $4, %esp\n iret\n"
 
     // Where SIPI starts it: real mode at 0x6000.
@@ -169,7 +171,6 @@ asm(".pushsection .rodata\n"
     " set 0xf, 0x1ff\n"
     " movl $1, 0x5000\n"
     "1: sti\n hlt\n cli\n"
-    " incl 0x5004\n"
     " cmpl $0, 0x5008\n je 1b\n"
     " movl $0, 0x5008\n send 0x4074, 0\n jmp 1b\n"
     "guest_end:\n"

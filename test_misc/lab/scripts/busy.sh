@@ -63,4 +63,8 @@ rmmod kvm-intel || exit 1
 modprobe kvm-intel pml=0 || exit 1
 dirty_log /dev/kvm 100 || exit 1
 modprobe likex || exit 1
-dirty_log /dev/rust_kvm
+dirty_log /dev/rust_kvm || exit 1
+# Two processors of a guest that really run at once, time and again: an INIT and a SIPI close behind it, and IPIs.
+for round in $(seq 20); do
+    lapic /dev/rust_kvm > /tmp/lapic.out || { echo "round $round"; cat /tmp/lapic.out; exit 1; }
+done
