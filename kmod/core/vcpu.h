@@ -298,6 +298,9 @@ void lkx_vcpu_init_reset(struct lkx_vcpu *v);
 void lkx_vcpu_start_up(struct lkx_vcpu *v, u8 vector);
 /* Frees what the core allocated for it. */
 void lkx_vcpu_destroy(struct lkx_vcpu *v);
+
+/* --- exit.c --- */
+
 /* RIP past the instruction that exited (at `rip`), its interrupt shadow over, and a single-step trap raised if TF asks for it. */
 void lkx_skip_instruction_at(struct lkx_vcpu *v, u64 rip);
 static inline void lkx_skip_instruction(struct lkx_vcpu *v)
