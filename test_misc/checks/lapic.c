@@ -191,23 +191,6 @@ static int mp_state(int fd)
 	return ioctl(fd, KVM_GET_MP_STATE, &s) ? -errno : (int)s.mp_state;
 }
 
-// What the device supports, with an x2APIC and the timer's third mode.
-static void set_cpuid(int fd, uint32_t id)
-{
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[256];
-	} table = { .head.nent = 256 };
-
-	must_ioctl(&machine, machine.system_fd, KVM_GET_SUPPORTED_CPUID, &table);
-	for (uint32_t i = 0; i < table.head.nent; i++)
-		if (table.entry[i].function == 1) {
-			table.entry[i].ecx |= 1 << 21 | 1 << 24;
-			table.entry[i].ebx = (table.entry[i].ebx & 0xffffff) | id << 24;
-		}
-	must_ioctl(&machine, fd, KVM_SET_CPUID2, &table);
-}
-
 static void make(const char *device, bool x2apic)
 {
 	machine_open(&machine, device);
@@ -218,8 +201,8 @@ static void make(const char *device, bool x2apic)
 	if (second_run == MAP_FAILED)
 		die_errno("mmap");
 	memory = machine_add_memory(&machine, 0, 0, MEMORY, 0, NULL);
-	set_cpuid(machine.vcpu_fd, 0);
-	set_cpuid(second_fd, 1);
+	machine_set_apic_cpuid(&machine, machine.vcpu_fd, 0);
+	machine_set_apic_cpuid(&machine, second_fd, 1);
 	machine_set_mode(&machine, MODE_PROTECTED32, NULL);
 	machine_add_gdt(&machine, memory, GDT);
 

@@ -132,6 +132,22 @@ void machine_set_cpuid(struct machine *m)
 	free(cpuid);
 }
 
+void machine_set_apic_cpuid(struct machine *m, int vcpu_fd, uint32_t id)
+{
+	struct kvm_cpuid2 *cpuid = offered_cpuid(m);
+
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+		if (e->function == 1) {
+			e->ecx |= 1 << 21 | 1 << 24;
+			e->ebx = (e->ebx & 0xffffff) | id << 24;
+		}
+	}
+	must_ioctl(m, vcpu_fd, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+}
+
 bool machine_offers(const struct machine *m, uint32_t leaf, int reg, int bit)
 {
 	struct kvm_cpuid2 *cpuid = offered_cpuid(m);

@@ -42,6 +42,8 @@ void *machine_add_memory(struct machine *m, uint32_t slot, uint64_t base, uint64
 
 // The device's own supported CPUID becomes the vCPU's.
 void machine_set_cpuid(struct machine *m);
+// The same becomes that of the vCPU with this descriptor and APIC ID, with an x2APIC and the timer's TSC-deadline mode.
+void machine_set_apic_cpuid(struct machine *m, int vcpu_fd, uint32_t id);
 // Whether that has the bit of register REG (0-3: eax, ebx, ecx, edx) of LEAF, subleaf 0.
 bool machine_offers(const struct machine *m, uint32_t leaf, int reg, int bit);
 

@@ -94,36 +94,19 @@ static struct processor others[MOST];
 static uint8_t *memory;
 static volatile bool over;
 
-// What the device supports, with an x2APIC.
-static void set_cpuid(int fd, uint32_t id)
-{
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[256];
-	} table = { .head.nent = 256 };
-
-	must_ioctl(&machine, machine.system_fd, KVM_GET_SUPPORTED_CPUID, &table);
-	for (uint32_t i = 0; i < table.head.nent; i++)
-		if (table.entry[i].function == 1) {
-			table.entry[i].ecx |= 1 << 21;
-			table.entry[i].ebx = (table.entry[i].ebx & 0xffffff) | id << 24;
-		}
-	must_ioctl(&machine, fd, KVM_SET_CPUID2, &table);
-}
-
 static void make(const char *device, uint32_t count)
 {
 	machine_open(&machine, device);
 	expect("split", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 24), 0);
 	machine_add_vcpu(&machine, 0);
 	memory = machine_add_memory(&machine, 0, 0, MEMORY, 0, NULL);
-	set_cpuid(machine.vcpu_fd, 0);
+	machine_set_apic_cpuid(&machine, machine.vcpu_fd, 0);
 	for (uint32_t id = 1; id < count; id++) {
 		others[id].fd = checked_ioctl(device, machine.vm_fd, KVM_CREATE_VCPU, "KVM_CREATE_VCPU", id);
 		others[id].run = mmap(NULL, machine.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, others[id].fd, 0);
 		if (others[id].run == MAP_FAILED)
 			die_errno("mmap");
-		set_cpuid(others[id].fd, id);
+		machine_set_apic_cpuid(&machine, others[id].fd, id);
 	}
 	machine_set_mode(&machine, MODE_PROTECTED32, NULL);
 	machine_add_gdt(&machine, memory, GDT);

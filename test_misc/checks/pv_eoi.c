@@ -56,20 +56,11 @@ static uint8_t *memory;
 
 static void make(const char *device)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[256];
-	} table = { .head.nent = 256 };
-
 	machine_open(&machine, device);
 	expect("split", machine_enable(&machine, KVM_CAP_SPLIT_IRQCHIP, 24), 0);
 	machine_add_vcpu(&machine, 0);
 	memory = machine_add_memory(&machine, 0, 0, MEMORY, 0, NULL);
-	must_ioctl(&machine, machine.system_fd, KVM_GET_SUPPORTED_CPUID, &table);
-	for (uint32_t i = 0; i < table.head.nent; i++)
-		if (table.entry[i].function == 1)
-			table.entry[i].ecx |= 1 << 21;
-	must_ioctl(&machine, machine.vcpu_fd, KVM_SET_CPUID2, &table);
+	machine_set_apic_cpuid(&machine, machine.vcpu_fd, 0);
 	machine_set_mode(&machine, MODE_PROTECTED32, NULL);
 	machine_add_gdt(&machine, memory, GDT);
 	memcpy(memory + CODE, guest_begin, guest_end - guest_begin);
