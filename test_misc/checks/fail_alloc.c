@@ -153,6 +153,22 @@ static void by_steps(int system)
 	close(vm);
 }
 
+// A vCPU with a local APIC, and routes to it.
+static void with_apic(int system)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} routes = { .head.nr = 1, .entry = { .gsi = 1, .type = KVM_IRQ_ROUTING_MSI, .u.msi = { .address_lo = 0xfee00000, .data = 0x40 } } };
+	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
+	int vm = CALL(system, KVM_CREATE_VM, 0);
+
+	CALL(vm, KVM_ENABLE_CAP, &split);
+	close(CALL(vm, KVM_CREATE_VCPU, 0));
+	CALL(vm, KVM_SET_GSI_ROUTING, &routes);
+	close(vm);
+}
+
 static void at_once(int system)
 {
 	struct likex_create c = {
@@ -189,6 +205,7 @@ static bool live(unsigned int n, unsigned int *told)
 		system = open(device, O_RDWR | O_CLOEXEC);
 	while (again("open", system));
 	by_steps(system);
+	with_apic(system);
 	at_once(system);
 	close(system);
 	left = armed();
