@@ -57,8 +57,10 @@ struct file *lkx_vcpu_file(struct linux_vm *vm, unsigned long id, const struct l
 /* KVM_SET_CPUID2. The vCPU is loaded. */
 long lkx_vcpu_set_cpuid(struct linux_vcpu *lv, struct kvm_cpuid2 __user *user);
 void lkx_vcpu_free(struct linux_vcpu *lv);
+/* run.c */
 long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg);
-/* Those of its state beyond registers (vcpu_state.c): locked, its VMCS current. */
+/* All but KVM_RUN (vcpu_ioctl.c), and of them those of its state beyond registers (vcpu_state.c): locked, its VMCS current. */
+long lkx_vcpu_loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg);
 long lkx_vcpu_state_ioctl(struct linux_vcpu *lv, unsigned int cmd, void __user *user);
 int lkx_vcpu_mmap(struct linux_vcpu *lv, struct vm_area_struct *vma);
 

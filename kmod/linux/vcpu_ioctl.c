@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-/* The ioctls of a vCPU: copy once, decode, let the core do it, copy back. */
+/* The ioctls of a vCPU but KVM_RUN: copy once, decode, let the core do it, copy back. */
 #include "cpuid.h"
 #include "ept.h"
 #include "events.h"
@@ -14,39 +14,6 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-
-static void activate_signal_mask(struct linux_vcpu *lv)
-{
-	if (lv->sigset_active)
-		sigprocmask(SIG_SETMASK, &lv->sigset, &current->real_blocked);
-}
-
-static void deactivate_signal_mask(struct linux_vcpu *lv)
-{
-	if (lv->sigset_active) {
-		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
-		sigemptyset(&current->real_blocked);
-	}
-}
-
-static long run(struct linux_vcpu *lv, unsigned long arg)
-{
-	struct kvm_run *page = lv->core.run;
-	long r;
-
-	if (arg)
-		return -EINVAL;
-	/* KVM_CAP_SYNC_REGS is not offered. */
-	if (READ_ONCE(page->kvm_valid_regs) | READ_ONCE(page->kvm_dirty_regs))
-		return -EINVAL;
-	activate_signal_mask(lv);
-	lkx_fpu_enter(lv);
-	r = lkx_vcpu_run(&lv->core);
-	lkx_fpu_leave(lv);
-	lkx_fill_run_page(&lv->core);
-	deactivate_signal_mask(lv);
-	return r;
-}
 
 static long set_signal_mask(struct linux_vcpu *lv, struct kvm_signal_mask __user *user)
 {
@@ -236,8 +203,7 @@ static long set_mp_state(struct linux_vcpu *lv, void __user *user)
 	return lkx_set_mp_state(&lv->core, &s);
 }
 
-/* Everything but KVM_RUN, with the vCPU locked and its VMCS current. Apart from it: what is copied here needs much stack. */
-static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
+long lkx_vcpu_loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 
@@ -287,21 +253,4 @@ static noinline long loaded_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsig
 		return set_signal_mask(lv, user);
 	}
 	return lkx_vcpu_state_ioctl(lv, cmd, user);
-}
-
-long lkx_vcpu_ioctl(struct linux_vcpu *lv, unsigned int cmd, unsigned long arg)
-{
-	long r;
-
-	if (linux_vm(lv->core.vm)->mm != current->mm)
-		return -EIO;
-	if (unlikely(cmd != KVM_RUN) && _IOC_TYPE(cmd) != KVMIO)
-		return -ENOTTY;
-	if (mutex_lock_killable(&lv->lock))
-		return -EINTR;
-	lkx_vcpu_load(lv);
-	r = likely(cmd == KVM_RUN) ? run(lv, arg) : loaded_ioctl(lv, cmd, arg);
-	lkx_vcpu_put(lv);
-	mutex_unlock(&lv->lock);
-	return r;
 }
