@@ -46,7 +46,7 @@ memory() {
 		for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
 		sleep 1
 	done
-	awk '/^MemFree:/ { print $2 }' /proc/meminfo
+	awk '/^MemFree:/ { free = $2 } / count:/ { free += 4 * $2 } END { print free }' /proc/meminfo /proc/zoneinfo
 	awk 'NR > 2 { bytes += $2 * $4 } END { print int(bytes / 1024) }' /proc/slabinfo
 }
 
