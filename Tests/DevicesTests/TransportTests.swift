@@ -56,6 +56,15 @@ struct TransportTests {
         #expect(driver.get(0x70) == 0 && driver.agree(TestDriver.version1))
     }
 
+    @Test("a driver that gives up starts nothing with the same word")
+    func failed() {
+        #expect(driver.agree(TestDriver.version1))
+        driver.put(0x70, 0x8F)
+        #expect(driver.get(0x70) == 0x8B && device.link == nil)
+        driver.put(0x70, 0)
+        #expect(driver.get(0x70) == 0)
+    }
+
     @Test("a reset forgets everything, and the device can be started again")
     func reset() throws {
         try driver.start(0)

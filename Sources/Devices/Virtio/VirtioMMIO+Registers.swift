@@ -136,8 +136,9 @@ extension VirtioMMIO {
             && (new & DeviceStatus.featuresOK == 0 || wanted & DeviceStatus.driver != 0)
             && (new & DeviceStatus.driverOK == 0 || status & DeviceStatus.featuresOK != 0)
         guard isInOrder else { return fail(.badStatus(from: status, to: value)) }
-        if wanted & DeviceStatus.failed != 0 {
-            status = wanted
+        // The driver has given up: nothing that comes with it begins.
+        guard wanted & DeviceStatus.failed == 0 else {
+            status |= DeviceStatus.failed
             return
         }
         status = wanted
