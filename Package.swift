@@ -104,7 +104,7 @@ let package = Package(
         // What a guest system is started with: kernels, boot parameters, ACPI tables. Parsers and writers only.
         .target(name: "Boot", swiftSettings: strict),
         .testTarget(
-            name: "VMMTests", dependencies: ["CKVMABI", "CSandboxChild", "CVMMSys", "Devices", "GuestMemory", "JSON", "KVM", "KVMABI", "MachineConfig", "QMP", "VMM"],
+            name: "VMMTests", dependencies: ["CKVMABI", "CSandboxChild", "CVMMSys", "Devices", "GuestMemory", "JSON", "KVM", "KVMABI", "MachineConfig", "QMP", "TestRandom", "VMM"],
             swiftSettings: strict),
         // System calls in children that have the sandbox.
         .target(name: "CSandboxChild", dependencies: ["CVMMSys"], path: "Tests/CSandboxChild"),

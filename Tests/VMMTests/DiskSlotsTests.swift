@@ -5,6 +5,7 @@ import Glibc
 import GuestMemory
 import JSON
 import QMP
+import TestRandom
 import Testing
 
 @testable import VMM
@@ -166,6 +167,66 @@ struct DiskSlotsTests {
         #expect(failure(slots.addDescriptor(to: nil, note: nil) { HostFile(owning: file.copy) }).hasPrefix("there are 64 descriptors in sets, which is the most"))
         slots.forgetDescriptors()
         #expect(slots.descriptors.json == [])
+    }
+
+    /// What clients do by chance, beside a model of it: what must fail fails, and the guest's disks are those that there should be.
+    @Test func histories() throws {
+        var random = Random(seed: 1)
+        let files = (1...5).map { TestFile(512 * $0) }
+        let (names, ids) = (["n0", "n1", "n2", "n3"], ["d0", "d1", "d2"])
+        var sets: [UInt64: [Int]] = [:]
+        var nodes: [String: Int] = [:]
+        var used: [String: String] = [:]
+        var done = Set<String>()
+        func step(_ what: String, _ isFine: Bool, _ body: () throws(QMPError) -> Void) {
+            let problem = problem(body)
+            #expect((problem == "none") == isFine, "\(what): \(problem)")
+            done.insert("\(what) \(isFine)")
+        }
+        for round in 0..<20_000 {
+            let (name, id, number) = (random.pick(names), random.pick(ids), random.below(UInt64(4)))
+            switch random.below(60) {
+            case 0..<20:
+                let (file, isFull) = (random.below(files.count), sets.values.reduce(0) { $0 + $1.count } == DescriptorSets.most)
+                #expect(set(files[file].copy, number) == (isFull ? .max : number))
+                if !isFull { sets[number, default: []].append(file) }
+                done.insert("full \(isFull)")
+            case 20..<22:
+                step("remove-fd", sets.removeValue(forKey: number) != nil) { () throws(QMPError) in
+                    _ = try slots.removeDescriptor(number, number: nil).get()
+                }
+            case 22..<32:
+                let file = sets[number]?.first
+                let isFine = nodes[name] == nil && file != nil && !nodes.values.contains(file!)
+                step("blockdev-add", isFine) { () throws(QMPError) in try slots.addNode(node(name, "/dev/fdset/\(number)")) }
+                if isFine { nodes[name] = file }
+            case 32..<40:
+                let isFine = nodes[name] != nil && !used.values.contains(name)
+                step("blockdev-del", isFine) { () throws(QMPError) in try slots.removeNode(name) }
+                if isFine { nodes[name] = nil }
+            case 40..<50:
+                let isFine = used[id] == nil && nodes[name] != nil && !used.values.contains(name) && used.count < transports.count
+                step("device_add", isFine) { () throws(QMPError) in try slots.add(device(id, name)) }
+                if isFine { used[id] = name }
+            case 50..<59:
+                step("device_del", used.removeValue(forKey: id) != nil) { () throws(QMPError) in try slots.remove(id) }
+            default:
+                guard random.oneIn(20) else { break }
+                slots.forgetDescriptors()
+                sets = [:]
+            }
+            let there = transports.indices.map(capacity).filter { $0 != 0 }.sorted()
+            #expect(there == used.values.map { UInt64(nodes[$0]! + 1) }.sorted())
+            guard round % 100 == 0 else { continue }
+            #expect(Set((slots.namedNodes.array ?? []).compactMap { $0["node-name"]?.string }) == Set(nodes.keys))
+            // Another VM gets a file's lock if no node has it.
+            for (index, file) in files.enumerated() {
+                let other = unsafe open("/proc/self/fd/\(file.descriptor)", O_RDWR)
+                #expect((flock(other, LOCK_EX | LOCK_NB) == 0) == !nodes.values.contains(index))
+                close(other)
+            }
+        }
+        #expect(done.count == 12, "all came about, well and badly: \(done.sorted())")
     }
 
     @Test func noSlots() throws {
