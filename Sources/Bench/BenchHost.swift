@@ -23,7 +23,7 @@ public struct BenchHost {
     }
 
     func memoryUse() -> MemoryUse? {
-        guard let meminfo = read("/proc/meminfo"), let loadavg = read("/proc/loadavg") else { return nil }
-        return MemoryUse(meminfo: meminfo, loadavg: loadavg)
+        guard let meminfo = read("/proc/meminfo"), let zoneinfo = read("/proc/zoneinfo"), let loadavg = read("/proc/loadavg") else { return nil }
+        return MemoryUse(meminfo: meminfo, zoneinfo: zoneinfo, loadavg: loadavg)
     }
 }

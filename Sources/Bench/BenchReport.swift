@@ -57,6 +57,6 @@ public struct BenchReport: Codable, Equatable, Sendable {
         "Each figure is a median. A tick is one of the TSC: in the emulated lab an instruction, not a cycle and not a time.",
         "What an exit costs the hardware, caches and TLBs are not in a tick of the lab: compare figures, don't convert them.",
         "Exits to user space: around the ioctl KVM_RUN in user space. In the kernel: between two RDTSC in the guest, of a batch.",
-        "Memory: MemFree before and after, less the growth of AnonPages, by the VMs that were made; all share their guest page.",
+        "Memory: what is free before and after, less the growth of AnonPages, by the VMs that were made; all share their guest page.",
     ]
 }

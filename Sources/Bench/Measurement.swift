@@ -14,7 +14,7 @@ public struct Measurement: Codable, Equatable, Sendable {
     /// What it is, for people.
     public let title: String
     public let unit: Unit
-    /// The median; nil where there is none.
+    /// The median, or what is told of in its place; nil where there is none.
     public let value: Double?
     public let least: Double?
     public let most: Double?
@@ -22,12 +22,13 @@ public struct Measurement: Codable, Equatable, Sendable {
     /// Why there is no value.
     public let unsupported: String?
 
-    public init(_ name: String, _ title: String, _ unit: Unit, _ samples: [Double]) {
+    /// - Parameter value: what stands for the samples, where it isn't their median.
+    public init(_ name: String, _ title: String, _ unit: Unit, _ samples: [Double], value: Double? = nil) {
         self.name = name
         self.title = title
         self.unit = unit
         let sorted = samples.sorted()
-        value = Self.median(sorted)
+        self.value = value ?? Self.median(sorted)
         least = sorted.first
         most = sorted.last
         self.samples = sorted.count

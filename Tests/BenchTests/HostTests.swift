@@ -14,20 +14,34 @@ struct HostTests {
 
         """
 
+    private static let zoneinfo = """
+        Node 0, zone    DMA32
+          pages free     92000
+              nr_zone_inactive_anon 3
+          pagesets
+            cpu: 0
+                      count:    500
+                      high:     1310
+            cpu: 1
+                      count:    20
+                      high:     1310
+
+        """
+
     @Test func memory() throws {
-        let before = try #require(MemoryUse(meminfo: Self.meminfo, loadavg: "0.00 0.01 0.05 1/93 812\n"))
+        let before = try #require(MemoryUse(meminfo: Self.meminfo, zoneinfo: Self.zoneinfo, loadavg: "0.00 0.01 0.05 1/93 812\n"))
         let later = Self.meminfo.replacing("300000", with: "290000").replacing("20000", with: "23500")
-        let after = try #require(MemoryUse(meminfo: later, loadavg: "0.00 0.01 0.05 2/95 820\n"))
-        #expect(after.used(since: before) == 10_000)
+        let after = try #require(MemoryUse(meminfo: later, zoneinfo: Self.zoneinfo.replacing("500", with: "100"), loadavg: "0.00 0.01 0.05 2/95 820\n"))
+        #expect(after.used(since: before) == 11_600)
         #expect(after.growth("Slab", since: before) == 3_500 && after.growth("AnonPages", since: before) == 0)
         #expect(before.threads == 93 && after.threads == 95)
     }
 
     @Test("half a text is none")
     func broken() {
-        #expect(MemoryUse(meminfo: "", loadavg: "0 0 0 1/93 812") == nil)
-        #expect(MemoryUse(meminfo: Self.meminfo, loadavg: "0.00 0.01") == nil)
-        #expect(MemoryUse(meminfo: Self.meminfo, loadavg: "0 0 0 x/y 1") == nil)
+        #expect(MemoryUse(meminfo: "", zoneinfo: "", loadavg: "0 0 0 1/93 812") == nil)
+        #expect(MemoryUse(meminfo: Self.meminfo, zoneinfo: "", loadavg: "0.00 0.01") == nil)
+        #expect(MemoryUse(meminfo: Self.meminfo, zoneinfo: "", loadavg: "0 0 0 x/y 1") == nil)
     }
 
     @Test("a device's modules, not others whose names begin like theirs")
