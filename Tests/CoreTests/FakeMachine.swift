@@ -41,6 +41,7 @@ final class FakeMachine {
     deinit {
         if fake.pointee.vcpu.cpuid != nil {
             lkx_vcpu_destroy(vcpu)
+            lkx_ept_destroy(vm)
             if fake.pointee.hw.objects != 0 { Issue.record("\(fake.pointee.hw.objects) objects of the core are left") }
         }
         // plat_warn_on means "must never hold".

@@ -73,6 +73,8 @@ void lkx_ept_destroy(struct lkx_vm *vm)
 	plat_spin_unlock(vm->hw, &ept->lock);
 	if (root)
 		free_table(vm->hw, root, EPT_LEVELS);
+	plat_page_free(vm->hw, vm->apic_page);
+	vm->apic_page = NULL;
 }
 
 int lkx_ept_cache_fill(struct lkx_hw *hw, struct lkx_ept_cache *cache)

@@ -137,7 +137,7 @@ static int exit_task_switch(struct lkx_vcpu *v)
 	return lkx_emulation_exit(v);
 }
 
-static int unexpected(struct lkx_vcpu *v)
+int lkx_exit_unexpected(struct lkx_vcpu *v)
 {
 	struct kvm_run *run = v->run;
 
@@ -149,15 +149,6 @@ static int unexpected(struct lkx_vcpu *v)
 	run->internal.data[0] = v->exit.reason;
 	run->internal.data[1] = plat_cpu(v);
 	return 0;
-}
-
-/* The guest's WRMSR is done: it is not skipped. SDM vol. 3, 30.1.4. */
-static int exit_virtualized_eoi(struct lkx_vcpu *v)
-{
-	if (!v->lapic)
-		return unexpected(v);
-	lkx_lapic_interrupt_over(v, v->exit.qualification);
-	return 1;
 }
 
 static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
@@ -193,7 +184,8 @@ static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_MWAIT] = skip, /* as NOP: waiting here would need something to wake it */
 	[EXIT_MONITOR] = skip,
 	[EXIT_PAUSE] = skip,
-	[EXIT_VIRTUALIZED_EOI] = exit_virtualized_eoi,
+	[EXIT_APIC_ACCESS] = lkx_exit_virtual_apic,
+	[EXIT_VIRTUALIZED_EOI] = lkx_exit_virtual_apic,
 	[EXIT_EPT_VIOLATION] = lkx_exit_ept_violation,
 	[EXIT_INVEPT] = undefined,
 	[EXIT_RDTSCP] = exit_rdtsc,
@@ -202,6 +194,7 @@ static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_WBINVD] = skip, /* EPT says write-back: nothing a guest has to flush */
 	[EXIT_XSETBV] = exit_xsetbv,
 	[EXIT_RDRAND] = undefined,
+	[EXIT_APIC_WRITE] = lkx_exit_virtual_apic,
 	[EXIT_INVPCID] = undefined,
 	[EXIT_VMFUNC] = undefined,
 	[EXIT_ENCLS] = undefined,
@@ -245,6 +238,6 @@ int lkx_exit_dispatch(struct lkx_vcpu *v)
 	}
 	/* Bits above the basic reason (enclave, bus lock, ...) are of features that are not enabled. */
 	if (reason >= EXIT_REASON_COUNT || !handlers[reason])
-		return unexpected(v);
+		return lkx_exit_unexpected(v);
 	return handlers[reason](v);
 }

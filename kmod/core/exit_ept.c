@@ -2,14 +2,17 @@
 /* EPT violations: a slot's page to be mapped, or MMIO. Exit qualification: SDM vol. 3, table 28-7. */
 #include "ept.h"
 #include "exits.h"
+#include "lapic.h"
 #include "memslot.h"
 #include "mmio.h"
 
 /* The access that delivers an event (IDT, TSS, stack in MMIO) is no instruction that user space could finish. */
-static int delivery_failed(struct lkx_vcpu *v)
+int lkx_exit_no_memory(struct lkx_vcpu *v, u64 q)
 {
 	struct kvm_run *run = v->run;
 
+	if (!(v->exit.idt_vectoring_info & INTR_INFO_VALID))
+		return lkx_mmio_exit(v, v->exit.gpa, q);
 	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
 	run->internal.ndata = 5;
@@ -41,7 +44,7 @@ int lkx_exit_ept_violation(struct lkx_vcpu *v)
 		if (r < 0)
 			return r;
 	}
-	if (delivering)
-		return delivery_failed(v);
-	return lkx_mmio_exit(v, gpa, q);
+	if (v->lapic && lkx_lapic_map(v, gpa, q))
+		return 1;
+	return lkx_exit_no_memory(v, q);
 }

@@ -12,11 +12,16 @@
 int lkx_vcpu_run(struct lkx_vcpu *v);
 
 int lkx_exit_dispatch(struct lkx_vcpu *v);
+/* One that what is in the VMCS does not ask for. */
+int lkx_exit_unexpected(struct lkx_vcpu *v);
+/* The access to v->exit.gpa meets no memory: MMIO, `qualification` as an EPT violation's. exit_ept.c. */
+int lkx_exit_no_memory(struct lkx_vcpu *v, u64 qualification);
 
 int lkx_exit_io(struct lkx_vcpu *v);            /* exit_io.c: IN, OUT */
 int lkx_exit_string_io(struct lkx_vcpu *v);     /* exit_string_io.c: INS, OUTS, REP */
 int lkx_pio_complete_ins(struct lkx_vcpu *v);   /* exit_string_io.c */
 int lkx_exit_ept_violation(struct lkx_vcpu *v); /* exit_ept.c */
+int lkx_exit_virtual_apic(struct lkx_vcpu *v);  /* lapic_virtual.c: APIC access, APIC write, virtualized EOI */
 int lkx_exit_cr(struct lkx_vcpu *v);            /* exit_cr.c */
 int lkx_exit_dr(struct lkx_vcpu *v);            /* exit_dr.c */
 int lkx_exit_cpuid(struct lkx_vcpu *v);         /* cpuid.c */

@@ -105,7 +105,7 @@ static void take(struct lkx_vcpu *v, u8 vector)
 		old = plat_load64(word);
 	} while (plat_cmpxchg64(word, old, old & ~bit) != old);
 	l->isr[vector / 64] |= bit;
-	l->eoi_offered = !lkx_lapic_virtual(v) && highest(l->irr) < 0 && !end_is_awaited(v, vector) && lkx_pv_eoi_offer(v);
+	l->eoi_offered = !lkx_lapic_virtual_eoi(v) && highest(l->irr) < 0 && !end_is_awaited(v, vector) && lkx_pv_eoi_offer(v);
 }
 
 bool lkx_lapic_accepts_extint(const struct lkx_vcpu *v)
@@ -157,8 +157,10 @@ void lkx_lapic_interrupt_over(struct lkx_vcpu *v, u8 vector)
 static void end_of_interrupt(struct lkx_vcpu *v)
 {
 	struct lkx_lapic *l = v->lapic;
-	int vector = highest(l->isr);
+	int vector;
 
+	lkx_lapic_unload(v);
+	vector = highest(l->isr);
 	if (vector < 0)
 		return;
 	l->isr[vector / 64] &= ~BIT_ULL(vector % 64);
@@ -197,11 +199,25 @@ static void set_ids(struct lkx_vcpu *v)
 
 void lkx_lapic_base_changed(struct lkx_vcpu *v, u64 old)
 {
-	if ((old ^ v->apic_base) & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) {
-		if (lkx_lapic_enabled(v))
-			set_ids(v);
-		lkx_request(v, LKX_REQUEST_LAPIC);
-	}
+	const u64 mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+	struct lkx_lapic *l = v->lapic;
+	u64 base = v->apic_base;
+
+	if (base == old)
+		return;
+	if (((old ^ base) & mode) && lkx_lapic_enabled(v))
+		set_ids(v);
+	lkx_lapic_recall(v);
+	lkx_request(v, LKX_REQUEST_LAPIC);
+	if (!l->page)
+		return;
+	l->offered = 0;
+	if ((base & mode) == mode)
+		l->offered = LKX_X2APIC_VIRTUALIZATION;
+	if ((base & ~APIC_BASE_BSP) == (APIC_BASE_DEFAULT | APIC_BASE_ENABLE))
+		l->offered = LKX_XAPIC_VIRTUALIZATION;
+	else
+		lkx_lapic_set_page(v->vm, NULL);
 }
 
 void lkx_lapic_reset(struct lkx_vcpu *v, bool init)
@@ -246,6 +262,8 @@ static u32 read_register(struct lkx_vcpu *v, u32 reg)
 {
 	const struct lkx_lapic *l = v->lapic;
 
+	if (reg == LAPIC_TIMER_CURRENT)
+		return lkx_lapic_timer_count(v);
 	lkx_lapic_recall(v);
 	if (reg >= LAPIC_ISR && reg < LAPIC_TMR)
 		return bank(l->isr, reg - LAPIC_ISR);
@@ -255,8 +273,6 @@ static u32 read_register(struct lkx_vcpu *v, u32 reg)
 		return bank(l->irr, reg - LAPIC_IRR);
 	if (reg == LAPIC_PPR)
 		return processor_priority(l);
-	if (reg == LAPIC_TIMER_CURRENT)
-		return lkx_lapic_timer_count(v);
 	return l->reg[reg];
 }
 
@@ -369,6 +385,7 @@ bool lkx_lapic_mmio(struct lkx_vcpu *v, u64 gpa, u8 *data, u8 len, bool write)
 	if (offset >= LAPIC_PAGE || !lkx_lapic_enabled(v) || lkx_lapic_x2apic(v))
 		return false;
 	if (write) {
+		lkx_lapic_recall(v);
 		/* What is no write of 32 bits at a register's beginning has no effect. SDM vol. 3, 11.4.1. */
 		memcpy(&value, data, min_t(u8, len, 4));
 		if (len == 4 && !in_register)

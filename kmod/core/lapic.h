@@ -83,8 +83,9 @@ struct lkx_lapic {
 	u8 startup_vector;        /* of KVM_SET_VCPU_EVENTS, for a KVM_MP_STATE_SIPI_RECEIVED that follows */
 	/* lapic_virtual.c */
 	u32 *page;                /* [I] the virtual-APIC page, the processor's while the guest runs; NULL: the processor has no use for one */
-	bool active;              /* the VMCS has the processor do the APIC's work */
-	bool in_page;             /* TPR (with v->cr8) and ISR are in the page, not here */
+	u32 offered;              /* what its mode can have of the processor: LKX_X2APIC_VIRTUALIZATION, LKX_XAPIC_VIRTUALIZATION, 0 */
+	u32 controls;             /* what of that is in the VMCS; with APIC-register virtualization it does the APIC's work */
+	bool in_page;             /* TPR (with v->cr8) and ISR are in the page, not here; in xAPIC mode ICR's high half, too */
 	bool registers_in_page;   /* those that are only read there are as here */
 };
 
@@ -130,15 +131,15 @@ static inline bool lkx_lapic_x2apic(const struct lkx_vcpu *v)
 	return (plat_load64(&v->apic_base) & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 }
 
-/* A mode in which the processor can do part of its work. */
-static inline bool lkx_lapic_virtual(const struct lkx_vcpu *v)
+/* A mode in which the processor can end its interrupts. */
+static inline bool lkx_lapic_virtual_eoi(const struct lkx_vcpu *v)
 {
-	return v->lapic->page && lkx_lapic_x2apic(v);
+	return v->lapic->offered & CTRL(PROC2, VIRTUAL_INTERRUPT_DELIVERY);
 }
 
 /* As after reset, or INIT. */
 void lkx_lapic_reset(struct lkx_vcpu *v, bool init);
-/* v->apic_base has changed from `old`. */
+/* v->apic_base may have changed from `old`: with it change IDs, and what the processor can do. */
 void lkx_lapic_base_changed(struct lkx_vcpu *v, u64 old);
 /* A register, in xAPIC or x2APIC mode: true where there is no such one to read or write so, or not with that value (#GP in x2APIC mode). */
 bool lkx_lapic_read(struct lkx_vcpu *v, u32 reg, u64 *value, bool x2apic);
@@ -198,6 +199,10 @@ void lkx_lapic_recall(struct lkx_vcpu *v);
 void lkx_lapic_leave(struct lkx_vcpu *v);
 /* LKX_POSTED_ROUTES is seen to, where there is a virtual-APIC page. */
 void lkx_lapic_follow_routes(struct lkx_vcpu *v);
+/* An EPT violation at `gpa`, in no slot. True where that is the APIC-access page, which is mapped now: the guest is to try again. */
+bool lkx_lapic_map(struct lkx_vcpu *v, u64 gpa, u64 qualification);
+/* Maps the APIC-access page, with a filled cache; or takes it away for good, with NULL. Is it there? */
+bool lkx_lapic_set_page(struct lkx_vm *vm, struct lkx_ept_cache *cache);
 /* Makes of a page of lkx_msr_bitmap_init that for vCPUs whose APIC's work the processor does. */
 void lkx_lapic_pass_through(u8 *page);
 

@@ -15,6 +15,16 @@ int lkx_lapics_enable(struct lkx_vm *vm, u64 pins)
 	return 0;
 }
 
+/* A page, which may be there already, and its address in the VMCS. */
+static bool set_page(struct lkx_vcpu *v, u32 field, void **page)
+{
+	if (!*page)
+		*page = plat_page_alloc(v->hw);
+	if (*page)
+		hw_vmwrite(v->hw, field, plat_phys(v->hw, *page));
+	return *page;
+}
+
 int lkx_lapic_create(struct lkx_vcpu *v)
 {
 	int r;
@@ -31,15 +41,15 @@ int lkx_lapic_create(struct lkx_vcpu *v)
 		return r;
 	}
 	if (v->vm->caps->virtual_interrupts) {
-		v->lapic->page = plat_page_alloc(v->hw);
-		if (!v->lapic->page)
+		if (!set_page(v, VMCS_VIRTUAL_APIC_ADDR, (void **)&v->lapic->page) ||
+		    !set_page(v, VMCS_APIC_ACCESS_ADDR, &v->vm->apic_page))
 			return -ENOMEM;
-		vmcs_write64(v->hw, VIRTUAL_APIC_ADDR, plat_phys(v->hw, v->lapic->page));
+		vmcs_write32(v->hw, TPR_THRESHOLD, 0);
 	}
 	if (!(v->apic_base & APIC_BASE_BSP))
 		v->mp_state = KVM_MP_STATE_UNINITIALIZED;
 	lkx_lapic_reset(v, false);
-	lkx_request(v, LKX_REQUEST_LAPIC);
+	lkx_lapic_base_changed(v, 0);
 	return 0;
 }
 

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /*
- * A local APIC in x2APIC mode on a processor that does part of its work: the ends of interrupts, the task priority and most reads cost no exit.
- * SDM vol. 3, chapter 30.
+ * A local APIC on a processor that does part of its work. SDM vol. 3, chapter 30.
  *
  * Its TPR and ISR are either where lapic.c works on them or, while `in_page`, in the virtual-APIC page, where the processor does: before an entry
  * they go there, and whoever wants them takes them out first. IRR stays here, and RVI is 0: interrupts are injected as on any processor. Where one
  * waits that their priority holds back, the processor leaves the APIC to this module until the guest has written what lets it through.
  *
- * (Virtual-interrupt delivery could do all that, too, but without posted interrupts it saves no more than some interrupt-window exits; and the lab's
- * processor delivers what waits in RVI when the host is interrupted, be the guest's IF 0 or not: test_misc/lab/README.md.)
+ * In x2APIC mode the ends of interrupts, the task priority and most reads cost no exit. (Virtual-interrupt delivery could do all the rest, too, but
+ * without posted interrupts it saves no more than some interrupt-window exits; and the lab's processor delivers what waits in RVI when the host is
+ * interrupted, be the guest's IF 0 or not: test_misc/lab/README.md.)
+ *
+ * In xAPIC mode that are the task priority, nearly all reads, and ICR's high half. Other writes the processor does in the page, and then exits, behind
+ * the instruction. Ends of interrupts are among them: what could do these is virtual-interrupt delivery, and with that a guest's IPI to itself goes
+ * by way of RVI, which no control prevents here. The page answers reads of IRR and TMR, too: what comes for a vCPU makes it leave the guest, and then
+ * they go there with the rest. (What a guest has ended by PV EOI it finds in ISR until its next exit. It has no reason to look.)
+ *
+ * The APIC-access page, whose content nobody uses, is the VM's own, and in its EPT only where each of its vCPUs virtualizes the accesses to it. For
+ * one in x2APIC mode, or with its registers elsewhere, or none, it would be memory: with the first of these it is withdrawn, for good, before that
+ * vCPU is entered, and the APICs that are still there are reached by EPT violations as on any processor. So it is where a slot has the address.
  */
+#include "exits.h"
 #include "lapic.h"
 #include "msr.h"
 #include "routing.h"
 
+#define ACCESSES CTRL(PROC2, VIRTUALIZE_APIC_ACCESSES)
+#define REGISTERS CTRL(PROC2, APIC_REGISTER_VIRTUALIZATION)
+#define APIC_GFN (APIC_BASE_DEFAULT >> LKX_PAGE_SHIFT)
 #define PAGE_STRIDE 4 /* in 32-bit words: registers are 16 bytes apart */
 #define PROC_TOGGLED (CTRL(PROC, TPR_SHADOW) | CTRL(PROC, CR8_LOAD_EXITING) | CTRL(PROC, CR8_STORE_EXITING))
 
@@ -32,6 +45,8 @@ void lkx_lapic_unload(struct lkx_vcpu *v)
 	l->in_page = false;
 	for (i = 0; i < 4; i++)
 		l->isr[i] = *word(l, LAPIC_ISR + 2 * i) | (u64)*word(l, LAPIC_ISR + 2 * i + 1) << 32;
+	if (l->controls & ACCESSES)
+		l->reg[LAPIC_ICR2] = *word(l, LAPIC_ICR2) & 0xff000000;
 	l->reg[LAPIC_TPR] = *word(l, LAPIC_TPR) & 0xff;
 	v->cr8 = l->reg[LAPIC_TPR] >> 4;
 }
@@ -66,35 +81,113 @@ void lkx_lapic_follow_routes(struct lkx_vcpu *v)
 	plat_rcu_unlock(v->hw);
 }
 
-static void toggle(struct lkx_vcpu *v)
+bool lkx_lapic_set_page(struct lkx_vm *vm, struct lkx_ept_cache *cache)
 {
+	bool there, owed;
+	u64 gfn = APIC_GFN;
+
+	plat_spin_lock(vm->hw, &vm->ept.lock);
+	if (!cache)
+		vm->apic_page_withdrawn = true;
+	there = !vm->apic_page_withdrawn;
+	if (there)
+		lkx_ept_map(vm, cache, gfn, plat_phys(vm->hw, vm->apic_page) >> LKX_PAGE_SHIFT, 1, EPT_READ | EPT_WRITE, NULL);
+	else
+		lkx_ept_zap_some(vm, &gfn, gfn + 1, NULL);
+	owed = lkx_tlb_owed(vm);
+	plat_spin_unlock(vm->hw, &vm->ept.lock);
+	if (owed)
+		lkx_tlb_flush(vm);
+	return there;
+}
+
+bool lkx_lapic_map(struct lkx_vcpu *v, u64 gpa, u64 qualification)
+{
+	/* No access that the processor would take for one to memory, and none that it would not let through again. */
+	if (gpa >> LKX_PAGE_SHIFT != APIC_GFN || !(v->lapic->controls & ACCESSES) || (qualification & EPT_VIOLATION_FETCH) ||
+	    lkx_ept_cache_fill(v->hw, &v->ept_cache))
+		return false;
+	return lkx_lapic_set_page(v->vm, &v->ept_cache);
+}
+
+/*
+ * What the processor has done of the guest's accesses, and is not to be skipped: SDM vol. 3, 30.1.4 and 30.4.3.3. And what it does not do: exit
+ * qualification as in table 28-6.
+ */
+int lkx_exit_virtual_apic(struct lkx_vcpu *v)
+{
+	u32 q = v->exit.qualification, offset = LKX_PAGE_OFFSET(q), type = q >> 12 & 15, value;
 	struct lkx_lapic *l = v->lapic;
 
+	if (!l || !l->page)
+		return lkx_exit_unexpected(v);
+	if (v->exit.reason == EXIT_APIC_ACCESS) {
+		v->exit.gpa = APIC_BASE_DEFAULT | offset;
+		/* 0 and 1: an instruction's own read and write. The others nobody can finish. */
+		return lkx_exit_no_memory(v, type > 1 ? 0 : EPT_VIOLATION_GLA_VALID | EPT_VIOLATION_GLA_ACCESS | EPT_VIOLATION_READ << type);
+	}
+	if (v->exit.reason == EXIT_APIC_WRITE) {
+		offset = offset / 16 % LAPIC_REGISTERS;
+		value = *word(l, offset);
+		/* The page has it all anew before the next entry: what such a register doesn't take is not read back. */
+		lkx_lapic_recall(v);
+		lkx_lapic_write(v, offset, value, false);
+	} else {
+		lkx_lapic_interrupt_over(v, q);
+	}
+	return 1;
+}
+
+static void change_controls(struct lkx_vcpu *v, u32 controls)
+{
+	struct lkx_lapic *l = v->lapic;
+	u32 changed = l->controls ^ controls;
+
 	lkx_lapic_unload(v);
-	l->active = !l->active;
-	v->proc_controls ^= PROC_TOGGLED;
-	vmcs_write32(v->hw, PROC_CONTROLS, v->proc_controls);
-	vmcs_write32(v->hw, PROC2_CONTROLS, vmcs_read32(v->hw, PROC2_CONTROLS) ^ LKX_APIC_VIRTUALIZATION);
+	l->controls = controls;
+	if (changed & REGISTERS) {
+		v->proc_controls ^= PROC_TOGGLED;
+		vmcs_write32(v->hw, PROC_CONTROLS, v->proc_controls);
+	}
+	/* What is cached of the page's address may be of the time when it was none of the APIC's. */
+	if (changed & ACCESSES)
+		v->tlb_generation = LKX_TLB_STALE;
+	vmcs_write32(v->hw, PROC2_CONTROLS, vmcs_read32(v->hw, PROC2_CONTROLS) ^ changed);
 	lkx_msr_bitmap_follow(v);
 	lkx_lapic_follow_routes(v);
+}
+
+static void put(u32 *to, const u64 bits[4])
+{
+	u32 i;
+
+	for (i = 0; i < 4; i++, to += 2 * PAGE_STRIDE) {
+		u64 these = plat_load64(&bits[i]);
+
+		to[0] = these;
+		to[PAGE_STRIDE] = these >> 32;
+	}
 }
 
 void lkx_lapic_load(struct lkx_vcpu *v)
 {
 	struct lkx_lapic *l = v->lapic;
-	u32 i;
+	u32 controls = l->offered, i;
 
-	if (l->active != (lkx_lapic_virtual(v) && !lkx_lapic_holds_back(v)))
-		toggle(v);
-	if (!l->active || l->in_page)
+	if (controls && lkx_lapic_holds_back(v))
+		controls &= ACCESSES;
+	if (controls != l->controls)
+		change_controls(v, controls);
+	if (!(controls & REGISTERS) || l->in_page)
 		return;
 	for (i = 0; i < LAPIC_REGISTERS && !l->registers_in_page; i++)
 		*word(l, i) = l->reg[i];
 	l->in_page = l->registers_in_page = true;
 	*word(l, LAPIC_TPR) = l->reg[LAPIC_TPR];
-	for (i = 0; i < 4; i++) {
-		*word(l, LAPIC_ISR + 2 * i) = l->isr[i];
-		*word(l, LAPIC_ISR + 2 * i + 1) = l->isr[i] >> 32;
+	put(word(l, LAPIC_ISR), l->isr);
+	if (controls & ACCESSES) {
+		put(word(l, LAPIC_TMR), l->tmr);
+		put(word(l, LAPIC_IRR), l->irr);
 	}
 	/* SVI is what is in service, or 0. The processor finds its PPR at entry. */
 	vmcs_write16(v->hw, GUEST_INTERRUPT_STATUS, max(lkx_lapic_in_service(v), 0) << 8);

@@ -2,6 +2,7 @@
 /* The table of slots: look up, and replace by a new one. memslot_check.c has the ABI's rules. */
 #include "memslot.h"
 #include "dirty.h"
+#include "lapic.h"
 #include "vm.h"
 #include "x86.h"
 
@@ -119,6 +120,9 @@ int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_regio
 	/* Also where the log begins or ends: nothing that was mapped under the other rule stays. */
 	if (leaving.npages)
 		zap_leaving(vm);
+	/* Memory goes before an APIC. */
+	if ((APIC_BASE_DEFAULT >> LKX_PAGE_SHIFT) - slot.base_gfn < slot.npages)
+		lkx_lapic_set_page(vm, NULL);
 	if (leaving.log != slot.log)
 		plat_free(vm->hw, leaving.log);
 	if (old)

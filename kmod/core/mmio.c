@@ -29,6 +29,11 @@ static bool is_reported_access(struct lkx_vcpu *v, const struct lkx_decoded *d, 
 	u64 gla = vmcs_readn(v->hw, GUEST_LINEAR_ADDRESS);
 	u64 mask = lkx_is_64bit(v) ? ~0ull : 0xffffffffull;
 
+	/* An APIC-access exit says no linear address. */
+	if (v->exit.reason == EXIT_APIC_ACCESS) {
+		gla = gpa;
+		mask = LKX_PAGE_BYTES - 1;
+	}
 	if (d->write != !!(qualification & EPT_VIOLATION_WRITE))
 		return false;
 	return ((gla - d->linear) & mask) < d->access_bytes && LKX_PAGE_OFFSET(gla) == LKX_PAGE_OFFSET(gpa);

@@ -42,7 +42,7 @@ void lkx_msr_bitmap_follow(struct lkx_vcpu *v)
 	u64 filters = plat_load64(&v->vm->msr_bitmap_pa), pa = filters ? filters : v->vm->caps->msr_bitmap_pa;
 
 	/* The second page of two. */
-	if (!filters && v->lapic && v->lapic->active)
+	if (!filters && v->lapic && (v->lapic->controls & CTRL(PROC2, VIRTUALIZE_X2APIC)))
 		pa += LKX_PAGE_BYTES;
 	if (likely(pa == v->msr_bitmap_pa))
 		return;

@@ -10,7 +10,6 @@
 #define AR_CODE 0x9b
 #define AR_LDT 0x82
 #define AR_BUSY_TSS 0x8b
-#define APIC_BASE_RESET 0xfee00800ull
 #define MISC_ENABLE_NO_BTS BIT_ULL(11)
 #define MISC_ENABLE_NO_PEBS BIT_ULL(12)
 #define PAT_RESET 0x0007040600070406ull
@@ -114,7 +113,7 @@ static void init_guest_state(struct lkx_vcpu *v)
 	vmcs_writen(hw, GUEST_SYSENTER_EIP, 0);
 	vmcs_write64(hw, GUEST_IA32_PAT, PAT_RESET);
 	v->xcr0 = XCR0_X87;
-	v->apic_base = APIC_BASE_RESET | (v->id == 0 ? APIC_BASE_BSP : 0);
+	v->apic_base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
 	v->misc_enable = MISC_ENABLE_NO_BTS | MISC_ENABLE_NO_PEBS;
 	v->bios_sign_id = BIOS_SIGN_ID_RESET;
 	v->mp_state = KVM_MP_STATE_RUNNABLE;

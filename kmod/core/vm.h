@@ -50,6 +50,8 @@ struct lkx_vm {
 	bool irqchip_split;                            /* [S] KVM_CAP_SPLIT_IRQCHIP; [I] once there is a vCPU */
 	u32 x2apic_api;                                /* [a] KVM_CAP_X2APIC_API: KVM_X2APIC_API_* */
 	u32 ioapic_pins;                               /* [S], as irqchip_split: the first routes are those of the IOAPIC in user space */
+	void *apic_page;                               /* [S] the APIC-access page; [I] once there is a vCPU, NULL where none has a use for it */
+	bool apic_page_withdrawn;                      /* [E] no guest gets at it any more */
 	u32 vcpus;                                     /* [S], for others lkx_vm_vcpus */
 	struct lkx_vcpu *vcpu[LIKEX_MAX_VCPUS];        /* [a] the first `vcpus`, in order of creation; they live as long as the VM */
 };

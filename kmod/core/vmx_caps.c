@@ -170,7 +170,7 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 		caps->vpid = proc2_may & CTRL(PROC2, ENABLE_VPID);
 	}
 	caps->virtual_interrupts = (hw_rdmsr(hw, base + 1) >> 32 & CTRL(PROC, TPR_SHADOW)) &&
-				   !(~(hw_rdmsr(hw, MSR_VMX_PROC2_CONTROLS) >> 32) & LKX_APIC_VIRTUALIZATION);
+				   !(~(hw_rdmsr(hw, MSR_VMX_PROC2_CONTROLS) >> 32) & (LKX_X2APIC_VIRTUALIZATION | LKX_XAPIC_VIRTUALIZATION));
 	caps->tsc_scaling = caps->proc2 & CTRL(PROC2, USE_TSC_SCALING);
 	caps->rdtscp = caps->proc2 & CTRL(PROC2, ENABLE_RDTSCP);
 	caps->invpcid = caps->proc2 & CTRL(PROC2, ENABLE_INVPCID);

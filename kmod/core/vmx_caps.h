@@ -5,9 +5,10 @@
 
 #include "vmcs.h"
 
-/* What makes virtual-interrupt delivery of use in x2APIC mode, besides the TPR shadow. */
-#define LKX_APIC_VIRTUALIZATION \
+/* What has the processor do a local APIC's work, besides the TPR shadow: in x2APIC mode, and in xAPIC mode (lapic_virtual.c). */
+#define LKX_X2APIC_VIRTUALIZATION \
 	(CTRL(PROC2, VIRTUALIZE_X2APIC) | CTRL(PROC2, APIC_REGISTER_VIRTUALIZATION) | CTRL(PROC2, VIRTUAL_INTERRUPT_DELIVERY))
+#define LKX_XAPIC_VIRTUALIZATION (CTRL(PROC2, VIRTUALIZE_APIC_ACCESSES) | CTRL(PROC2, APIC_REGISTER_VIRTUALIZATION))
 
 /* Everything a VMCS's controls are made of. Immutable after lkx_vmx_caps_read. */
 struct lkx_vmx_caps {
@@ -26,7 +27,7 @@ struct lkx_vmx_caps {
 	u8 preemption_timer_shift;
 	bool tsc_scaling;
 	bool rdtscp, invpcid;
-	bool virtual_interrupts; /* the processor does what a local APIC in x2APIC mode does most: LKX_APIC_VIRTUALIZATION */
+	bool virtual_interrupts; /* the processor does what a local APIC does most: LKX_X2APIC_VIRTUALIZATION, LKX_XAPIC_VIRTUALIZATION */
 	/* what the processor's page walks, the guest's included, go by */
 	u8 physical_bits;
 	bool pages_1gb;

@@ -48,6 +48,7 @@ enum lkx_msr_index {
 #define APIC_BASE_BSP BIT_ULL(8)
 #define APIC_BASE_X2APIC BIT_ULL(10)
 #define APIC_BASE_ENABLE BIT_ULL(11)
+#define APIC_BASE_DEFAULT 0xfee00000ull
 
 #define EFER_SCE_BIT BIT_ULL(0)
 #define EFER_LME_BIT BIT_ULL(8)

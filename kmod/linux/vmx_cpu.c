@@ -24,7 +24,7 @@ struct lkx_vmx_caps lkx_caps;
 
 static bool virtual_interrupts = true;
 module_param(virtual_interrupts, bool, 0444);
-MODULE_PARM_DESC(virtual_interrupts, "guests' x2APICs by the processor, where it can");
+MODULE_PARM_DESC(virtual_interrupts, "guests' local APICs by the processor, where it can");
 
 static DEFINE_MUTEX(users_lock);
 static unsigned int users;   /* VMs; users_lock */
