@@ -14,6 +14,7 @@ final class GuestBus: Bus {
     private(set) var pending: VMExit?
 
     private var pointer: EPTPointer?
+    private var log: PageModificationLog?
     private var offset: UInt64 = 0
     private var multiplier: UInt64 = 1 << 48
 
@@ -23,6 +24,7 @@ final class GuestBus: Bus {
     func enter(_ vmcs: VMCS) {
         pending = nil
         pointer = vmcs.has(Proc2Control.enableEpt) ? EPTPointer(rawValue: vmcs[.eptPointer]) : nil
+        log = PageModificationLog(vmcs, vmx.memory)
         offset = vmcs.has(ProcControl.useTscOffsetting) ? vmcs[.tscOffset] : 0
         multiplier = vmcs.has(Proc2Control.useTscScaling) ? vmcs[.tscMultiplier] : 1 << 48
     }
@@ -43,7 +45,8 @@ final class GuestBus: Bus {
             case .execute: .execute
             }
         let purpose: EPTPurpose = request.isTableWalk ? .tableWalk(request.linear) : .linear(request.linear)
-        let outcome = vmx.caches.translate(request.physical, pointer, access, for: purpose, memory: vmx.memory)
+        let outcome = vmx.caches.translate(
+            request.physical, pointer, access, for: purpose, log: log, memory: vmx.memory)
         switch outcome {
         case .translated(let mapping):
             let physical = mapping.physical(request.physical) & ~0xFFF
@@ -58,6 +61,8 @@ final class GuestBus: Bus {
             pending = VMExit(.eptViolation, qualification: qualification)
         case .misconfiguration:
             pending = VMExit(.eptMisconfiguration)
+        case .logFull:
+            pending = VMExit(.pmlFull)
         }
         pending?.guestPhysical = request.physical
         pending?.guestLinear = request.linear

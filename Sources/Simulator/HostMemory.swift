@@ -18,13 +18,14 @@ final class HostMemory: PhysicalMemory {
         unsafe plat_store64(word, value)
     }
 
-    func set(_ physical: UInt64, bits: UInt64) {
-        guard let word = unsafe word(physical) else { return }
+    @discardableResult
+    func set(_ physical: UInt64, bits: UInt64) -> UInt64 {
+        guard let word = unsafe word(physical) else { return .max }
         var old = unsafe plat_load64(word)
         while true {
             // Tables change under a processor that walks them: only what was read may be added to.
             let seen = unsafe plat_cmpxchg64(word, old, old | bits)
-            if seen == old { return }
+            if seen == old { return old }
             old = seen
         }
     }

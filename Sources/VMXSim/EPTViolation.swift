@@ -42,6 +42,8 @@ public enum EPTOutcome: Sendable, Equatable {
     /// EPT violation: the exit qualification, without bit 12.
     case violation(qualification: UInt64)
     case misconfiguration(EPTMisconfiguration, level: Int)
+    /// A flag would have to be set, and the page-modification log has no room.
+    case logFull
 }
 
 /// A guest-physical page's translation, as it may be cached. SDM vol. 3, 29.4.1 "guest-physical mappings".

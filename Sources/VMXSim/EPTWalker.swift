@@ -19,28 +19,33 @@ public struct EPTWalker {
 
     /// Translates an address, setting accessed and dirty flags where the pointer asks for them.
     ///
-    /// - Parameter access: more than one for an access that reads and writes.
+    /// - Parameters:
+    ///   - access: more than one for an access that reads and writes.
+    ///   - log: the page-modification log, where there is one.
     public func translate(
-        _ guestPhysical: UInt64, _ pointer: EPTPointer, _ access: EPTAccess, for purpose: EPTPurpose
+        _ guestPhysical: UInt64, _ pointer: EPTPointer, _ access: EPTAccess, for purpose: EPTPurpose,
+        log: PageModificationLog? = nil
     ) -> EPTOutcome {
         var unused: Start?
         return walk(
-            guestPhysical, pointer, access, purpose, from: Start(table: pointer.table, level: 4, access: .all),
+            guestPhysical, pointer, access, purpose, log, from: Start(table: pointer.table, level: 4, access: .all),
             lastTable: &unused)
     }
 
     func walk(
-        _ guestPhysical: UInt64, _ pointer: EPTPointer, _ access: EPTAccess, _ purpose: EPTPurpose, from start: Start,
-        lastTable: inout Start?
+        _ guestPhysical: UInt64, _ pointer: EPTPointer, _ access: EPTAccess, _ purpose: EPTPurpose,
+        _ log: PageModificationLog?, from start: Start, lastTable: inout Start?
     ) -> EPTOutcome {
         var path = InlineArray<5, UInt64>(repeating: 0)
         var (table, level, allowed) = (start.table, start.level, start.access)
+        var isAccessed = true
         // Four levels translate 48 bits; higher ones are a violation as if nothing were there.
         if guestPhysical >> 48 != 0 { return violation(access, [], purpose, pointer) }
         while true {
             let address = table + (guestPhysical >> UInt64(3 + 9 * level) & 511) * 8
             let entry = memory.load(address)
             path[level] = address
+            if entry & 0x100 == 0 { isAccessed = false }
             if entry & 7 == 0 { return violation(access, [], purpose, pointer) }
             let isPage = level == 1 || (level < 4 && entry & 0x80 != 0)
             if let fault = misconfiguration(entry, level, isPage) { return .misconfiguration(fault, level: level) }
@@ -48,7 +53,13 @@ public struct EPTWalker {
             if isPage {
                 let wanted = effective(access, purpose, pointer)
                 guard allowed.isSuperset(of: wanted) else { return violation(access, allowed, purpose, pointer) }
-                markUsed(path, from: start.level, to: level, pointer, dirty: wanted.contains(.write))
+                // A flag that is found set stays as it is, whoever clears it meanwhile.
+                let setsDirty = wanted.contains(.write) && entry & 0x200 == 0
+                if pointer.usesAccessedDirty {
+                    if let log, log.isFull, setsDirty || !isAccessed { return .logFull }
+                    let old = markUsed(path, from: start.level, to: level, dirty: setsDirty)
+                    if setsDirty, old & 0x200 == 0 { log?.add(guestPhysical) }
+                }
                 let shift = UInt8(3 + 9 * level)
                 return .translated(
                     EPTMapping(
@@ -68,11 +79,10 @@ public struct EPTWalker {
         return access.union(.write)
     }
 
-    private func markUsed(
-        _ path: InlineArray<5, UInt64>, from top: Int, to leaf: Int, _ pointer: EPTPointer, dirty: Bool
-    ) {
-        guard pointer.usesAccessedDirty else { return }
-        for level in leaf...top { memory.set(path[level], bits: level == leaf && dirty ? 0x300 : 0x100) }
+    /// What the leaf was before.
+    private func markUsed(_ path: InlineArray<5, UInt64>, from top: Int, to leaf: Int, dirty: Bool) -> UInt64 {
+        for level in (leaf...top).reversed() where level != leaf { memory.set(path[level], bits: 0x100) }
+        return memory.set(path[leaf], bits: dirty ? 0x300 : 0x100)
     }
 
     private func violation(

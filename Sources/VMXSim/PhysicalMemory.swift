@@ -7,7 +7,9 @@ public protocol PhysicalMemory: AnyObject {
     /// Writes an aligned quadword.
     func store(_ physical: UInt64, _ value: UInt64)
     /// Sets bits of an aligned quadword in one indivisible access (accessed and dirty flags).
-    func set(_ physical: UInt64, bits: UInt64)
+    /// - Returns: what was there before.
+    @discardableResult
+    func set(_ physical: UInt64, bits: UInt64) -> UInt64
 }
 
 extension PhysicalMemory {

@@ -62,7 +62,7 @@ public struct TranslationCaches {
     /// Translates a guest-physical address, from what is cached where it can be.
     public mutating func translate(
         _ guestPhysical: UInt64, _ pointer: EPTPointer, _ access: EPTAccess, for purpose: EPTPurpose,
-        memory: any PhysicalMemory
+        log: PageModificationLog? = nil, memory: any PhysicalMemory
     ) -> EPTOutcome {
         let page = guestPhysical >> 12
         let slot = Int(truncatingIfNeeded: page & UInt64(Self.mappingCapacity - 1))
@@ -83,7 +83,7 @@ public struct TranslationCaches {
         let isCached = structure.region == region && structure.ept == pointer.table
         var last: EPTWalker.Start?
         let outcome = walker.walk(
-            guestPhysical, pointer, access, purpose,
+            guestPhysical, pointer, access, purpose, log,
             from: isCached ? structure.start : EPTWalker.Start(table: pointer.table, level: 4, access: .all),
             lastTable: &last)
         switch outcome {
@@ -94,6 +94,7 @@ public struct TranslationCaches {
             // A violation ends what led to it. SDM vol. 3, 29.4.3.1.
             if entry.page == page, entry.ept == pointer.table { mappings[slot] = Entry() }
             if isCached { structures[place] = Structure() }
+        case .logFull: break
         }
         return outcome
     }

@@ -20,9 +20,12 @@ package final class TestMemory: PhysicalMemory {
         words[physical] = value
     }
 
-    package func set(_ physical: UInt64, bits: UInt64) {
+    @discardableResult
+    package func set(_ physical: UInt64, bits: UInt64) -> UInt64 {
         stores.append(physical)
-        words[physical, default: 0] |= bits
+        let old = words[physical] ?? 0
+        words[physical] = old | bits
+        return old
     }
 
     package func forgetLog() {

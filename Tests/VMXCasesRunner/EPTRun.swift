@@ -95,6 +95,7 @@ struct EPTRun {
         case .translated(let mapping): end = .done(effect(at: mapping.physical(address)))
         case .violation(let qualification): end = .violation(qualification, address, linear)
         case .misconfiguration: end = .misconfiguration(address)
+        case .logFull: preconditionFailure("there is no log")
         }
         return EPTResult(end: end, entries: (1...4).reversed().map { memory.words[arena + offset($0)] ?? 0 })
     }
