@@ -23,6 +23,13 @@ enum Model {
         return capabilities
     }()
 
+    /// The same with page-modification logging, which the module doesn't use unless it is told to.
+    static let loggingCapabilities: Capabilities = {
+        var capabilities = Model.capabilities
+        capabilities.proc2 |= Proc2Control.enablePml.mask << 32
+        return capabilities
+    }()
+
     private static let simulated: [Proc2Control] = [
         .enableEpt, .descriptorTableExiting, .enableRdtscp, .enableVpid, .wbinvdExiting, .unrestrictedGuest,
         .rdrandExiting, .enableInvpcid, .rdseedExiting, .useTscScaling,

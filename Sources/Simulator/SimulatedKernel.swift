@@ -34,9 +34,10 @@ import Synchronization
     private let table = Mutex(Table())
     private static let ioctls = Dictionary(uniqueKeysWithValues: Ioctl.allCases.map { ($0.request, $0) })
 
-    public init() throws(KVMError) {
+    /// - Parameter logsModifiedPages: the processor has page-modification logging, and the dirty log is by that: the module's parameter `pml`.
+    public init(logsModifiedPages: Bool = false) throws(KVMError) {
         do throws(MissingFeature) {
-            machine = try Machine()
+            machine = try Machine(logsModifiedPages ? Model.loggingCapabilities : Model.capabilities)
         } catch {
             throw KVMError(
                 operation: "start the simulator", errno: .noDevice,

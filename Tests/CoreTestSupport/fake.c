@@ -80,6 +80,7 @@ u8 *fake_add_slot(struct fake *f, u64 gpa, u64 bytes, u32 flags)
 		.npages = bytes >> LKX_PAGE_SHIFT,
 		.hva = (u64)(uintptr_t)memory,
 		.flags = flags,
+		.unwritable = flags,
 		.id = slots->count,
 	};
 	slots->count++;

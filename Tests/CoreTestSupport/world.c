@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
+#include "pml.h"
 #include "world_internal.h"
 #include <stdlib.h>
 
@@ -41,6 +42,19 @@ struct world *world_create(bool access_dirty, bool invept_single, bool recorded)
 	return w;
 }
 
+void world_log_modified(struct world *w)
+{
+	u32 i;
+
+	w->caps.pml = true;
+	for (i = 0; i < WORLD_VCPUS; i++) {
+		w->current_vcpu = i;
+		if (lkx_pml_create(&w->vcpu[i]))
+			abort();
+		lkx_vm_add_vcpu(&w->vm, &w->vcpu[i]);
+	}
+}
+
 u64 world_destroy(struct world *w)
 {
 	u64 left;
@@ -48,6 +62,8 @@ u64 world_destroy(struct world *w)
 
 	for (i = 0; i < WORLD_VCPUS; i++)
 		lkx_ept_cache_drain(&w->hw, &w->vcpu[i].ept_cache);
+	for (i = 0; i < WORLD_VCPUS; i++)
+		plat_page_free(&w->hw, w->vcpu[i].pml);
 	lkx_ept_destroy(&w->vm);
 	lkx_memslots_destroy(&w->vm);
 	/* The host may be late. */

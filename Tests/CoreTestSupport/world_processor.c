@@ -3,11 +3,14 @@
  * Translation as SDM vol. 3, chapter 28 has it, and caching as widely as it allows: every translation used stays until INVEPT, or until an
  * EPT violation on its own address; so do pointers to tables.
  */
+#include "exits.h"
+#include "pml.h"
 #include "world_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TRIES 5
+#define NO_ROOM (~0ull) /* in place of an entry */
 
 static u64 load(struct world *w, u64 *entry, int level)
 {
@@ -27,14 +30,30 @@ static u64 load(struct world *w, u64 *entry, int level)
 	return e;
 }
 
+/*
+ * SDM vol. 3, 28.3.6: where there is no room in the page-modification log, nothing is set, and NO_ROOM. (A processor may exit for an accessed flag, too; that
+ * of VMXSim does.)
+ */
+static u64 set_dirty(struct world *w, u64 *entry, u64 gfn)
+{
+	u16 *index = &w->pml_index[w->current_vcpu];
+	u64 *log = plat_virt(&w->hw, w->pml_address[w->current_vcpu]);
+
+	if (w->caps.pml && *index >= 512 && !(plat_load64(entry) & EPT_DIRTY))
+		return NO_ROOM;
+	if (!(__atomic_fetch_or(entry, EPT_DIRTY, __ATOMIC_SEQ_CST) & EPT_DIRTY) && w->caps.pml && *index < 512)
+		log[(*index)--] = gfn * 4096;
+	return plat_load64(entry);
+}
+
 /* A leaf's own entry, used. The page's as if it were mapped by itself. */
 static u64 use_leaf(struct world *w, u64 *entry, int level, u64 gfn, bool write)
 {
 	u64 e = load(w, entry, level), pages = 1ull << (9 * (level - 1));
 
 	if (write && (e & EPT_WRITE) && (w->vm.ept.eptp & EPTP_ACCESS_DIRTY))
-		__atomic_fetch_or(entry, EPT_DIRTY, __ATOMIC_SEQ_CST);
-	return e & 7 ? (e & ~EPT_LARGE) + gfn % pages * 4096 : 0;
+		e = set_dirty(w, entry, gfn);
+	return e == NO_ROOM ? e : e & 7 ? (e & ~EPT_LARGE) + gfn % pages * 4096 : 0;
 }
 
 /* The leaf for gfn, with what is cached of the way; 0: not present. */
@@ -59,28 +78,37 @@ static u64 walk(struct world *w, struct world_cpu *cpu, u64 gfn, bool write)
 	return use_leaf(w, &table[gfn % 512], 1, gfn, write);
 }
 
-/* One attempt: true with *pfn, or an EPT violation with its qualification. */
-static bool translate(struct world *w, struct world_cpu *cpu, u64 gfn, bool write, u64 *pfn, u64 *qualification)
+/* One attempt: 0 with *pfn, or the exit's reason, of an EPT violation with its qualification. */
+static u32 translate(struct world *w, struct world_cpu *cpu, u64 gfn, bool write, u64 *pfn, u64 *qualification)
 {
 	u64 e = cpu->entry[gfn];
 
-	if (!e || (write && !(e & EPT_WRITE)))
+	if (!e || (write && !(e & EPT_WRITE)) || (write && !(e & EPT_DIRTY) && (w->vm.ept.eptp & EPTP_ACCESS_DIRTY)))
 		e = walk(w, cpu, gfn, write);
+	if (e == NO_ROOM)
+		return EXIT_PML_FULL;
 	if (!e || (write && !(e & EPT_WRITE))) {
 		cpu->entry[gfn] = 0;
 		cpu->table[gfn / 512] = NULL;
 		*qualification = (write ? EPT_VIOLATION_WRITE : EPT_VIOLATION_READ) | (e & 7) << EPT_VIOLATION_RWX_SHIFT;
-		return false;
+		return EXIT_EPT_VIOLATION;
 	}
 	cpu->entry[gfn] = e;
 	*pfn = (e & EPT_ADDRESS) / 4096;
-	return true;
+	return 0;
 }
 
 void world_leave(struct world *w, u32 index)
 {
-	if (w->vcpu[index].mode == LKX_IN_GUEST)
+	u32 current = w->current_vcpu;
+
+	if (w->vcpu[index].mode == LKX_IN_GUEST) {
 		world_cpu_event(w, HISTORY_LEFT, w->on[index]);
+		w->current_vcpu = index;
+		if (w->vcpu[index].pml)
+			lkx_pml_note(&w->vcpu[index]);
+		w->current_vcpu = current;
+	}
 	w->vcpu[index].mode = LKX_OUTSIDE_GUEST;
 }
 
@@ -88,27 +116,38 @@ int world_access(struct world *w, u32 index, u64 gfn, bool write, u64 *pfn, u32 
 {
 	struct lkx_vcpu *v = &w->vcpu[index];
 	struct lkx_memslot slot;
-	u64 q;
+	u32 reason, tries;
+	u64 q = 0;
 	int err;
 
 	if (gfn >= WORLD_GFNS)
 		abort();
-	for (*faults = 0; *faults < TRIES; (*faults)++) {
+	*faults = 0;
+	for (tries = 0; tries < TRIES; tries++) {
 		w->current_cpu = w->on[index];
+		w->current_vcpu = index;
 		if (v->mode != LKX_IN_GUEST) {
 			plat_store32(&v->mode, LKX_IN_GUEST);
 			plat_mb();
 			lkx_tlb_sync(v);
 			world_cpu_event(w, HISTORY_ENTERED, w->on[index]);
 		}
-		if (translate(w, &w->cpu[w->on[index]], gfn, write, pfn, &q))
+		reason = translate(w, &w->cpu[w->on[index]], gfn, write, pfn, &q);
+		if (!reason)
 			return 0;
 		world_leave(w, index);
+		if (reason == EXIT_PML_FULL) {
+			w->full_logs++;
+			v->exit.qualification = 0;
+			lkx_exit_pml_full(v);
+			continue;
+		}
 		if (!lkx_memslot_find(&w->vm, gfn, &slot))
 			return 1;
 		err = lkx_tdp_map(v, gfn * 4096, q, &slot);
 		if (err && err != -EAGAIN)
 			return err;
+		(*faults)++;
 	}
 	return -EAGAIN;
 }
@@ -142,6 +181,27 @@ void world_check_stale(struct world *w)
 				w->stale++;
 		}
 	}
+}
+
+static u64 vmread(struct lkx_hw *hw, u32 field)
+{
+	struct world *w = world_of(hw);
+
+	if (field != VMCS_PML_INDEX)
+		abort();
+	return w->pml_index[w->current_vcpu];
+}
+
+static void vmwrite(struct lkx_hw *hw, u32 field, u64 value)
+{
+	struct world *w = world_of(hw);
+
+	if (field == VMCS_PML_INDEX)
+		w->pml_index[w->current_vcpu] = value;
+	else if (field == VMCS_PML_ADDRESS)
+		w->pml_address[w->current_vcpu] = value;
+	else
+		abort();
 }
 
 static void invept(struct lkx_hw *hw, u64 type, u64 eptp)
@@ -179,6 +239,8 @@ static void cpuid(struct lkx_hw *hw, u32 leaf, u32 sub, u32 out[4])
 }
 
 const struct hw_ops world_processor = {
+	.vmread = vmread,
+	.vmwrite = vmwrite,
 	.invept = invept,
 	.invvpid = invvpid,
 	.cpuid = cpuid,

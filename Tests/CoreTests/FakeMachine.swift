@@ -42,7 +42,8 @@ final class FakeMachine {
         if fake.pointee.vcpu.cpuid != nil {
             lkx_vcpu_destroy(vcpu)
             lkx_ept_destroy(vm)
-            if fake.pointee.hw.objects != 0 { Issue.record("\(fake.pointee.hw.objects) objects of the core are left") }
+            let left = fake.pointee.hw.objects + fake.pointee.hw.pages
+            if left != 0 { Issue.record("\(left) objects and pages of the core are left") }
         }
         // plat_warn_on means "must never hold".
         if fake.pointee.warnings != 0 { Issue.record("\(fake.pointee.warnings) warnings of the core") }

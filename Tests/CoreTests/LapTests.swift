@@ -145,7 +145,7 @@ import Testing
         #expect(fake.pointee.dr.0 == 0 && !fake.pointee.debug_restored)
         machine[VMCS_GUEST_DR7] = 0x402
         #expect(lkx_vcpu_run(machine.vcpu) == 0)
-        #expect(fake.pointee.dr == (1, 2, 3, 4) && fake.pointee.debug_restored && !fake.pointee.vcpu.debug_loaded)
+        #expect(fake.pointee.dr == (1, 2, 3, 4) && fake.pointee.debug_restored && fake.pointee.vcpu.after_exit & 1 == 0)
         #expect(fake.pointee.vcpu.dr6 == 0xffff_0ff5)
     }
 

@@ -12,8 +12,8 @@ final class RecordedWorld {
     /// A fault was met: what would follow is no news.
     private var isBroken = false
 
-    init(accessDirty: Bool = true) {
-        world = World(accessDirty: accessDirty, recorded: true)
+    init(accessDirty: Bool = true, pml: Bool = false) {
+        world = World(accessDirty: accessDirty, recorded: true, pml: pml)
         do throws(History.Fault) {
             _ = try history.replay(event(0))
             try history.setRoot(UInt64(UInt(bitPattern: world.vm.pointee.ept.root)))

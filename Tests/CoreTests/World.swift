@@ -7,8 +7,10 @@ import Testing
 final class World {
     let w: UnsafeMutablePointer<world>
 
-    init(accessDirty: Bool = true, inveptSingle: Bool = true, recorded: Bool = false) {
+    /// - Parameter pml: the processor has page-modification logging, and the core uses it.
+    init(accessDirty: Bool = true, inveptSingle: Bool = true, recorded: Bool = false, pml: Bool = false) {
         w = world_create(accessDirty, inveptSingle, recorded)
+        if pml { world_log_modified(w) }
     }
 
     /// Nothing may be left, held or warned of when a test ends; `stale` is each test's own to look at.

@@ -13,8 +13,8 @@ import Simulator
     @unsafe let page: UnsafeMutableRawPointer
     private var memory: [UInt] = []
 
-    init() throws {
-        kernel = try SimulatedKernel()
+    init(logsModifiedPages: Bool = false) throws {
+        kernel = try SimulatedKernel(logsModifiedPages: logsModifiedPages)
         system = try kernel.open(SimulatedKernel.path).get()
         vm = Int32(try kernel.ioctl(system, Ioctl.createVm.request, 0).get())
         vcpu = Int32(try kernel.ioctl(vm, Ioctl.createVcpu.request, 0).get())
@@ -47,9 +47,9 @@ import Simulator
     }
 
     @discardableResult
-    func region(_ slot: UInt32, _ address: UInt64, _ size: UInt64, _ host: UInt64) -> Result<Int, Errno> {
+    func region(_ slot: UInt32, _ address: UInt64, _ size: UInt64, _ host: UInt64, flags: UInt32 = 0) -> Result<Int, Errno> {
         var region = kvm_userspace_memory_region(
-            slot: slot, flags: 0, guest_phys_addr: address, memory_size: size, userspace_addr: host)
+            slot: slot, flags: flags, guest_phys_addr: address, memory_size: size, userspace_addr: host)
         return call(vm, .setUserMemoryRegion, &region)
     }
 

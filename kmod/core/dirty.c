@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 /* Each word of a log is changed under ept.lock, by who found its slot under the same hold: a log that no slot has any more is nobody's. */
 #include "dirty.h"
-#include "ept.h"
-#include "vm.h"
+#include "pml.h"
 #include "x86.h"
 
 #define PAGES_A_WORD 64
@@ -27,16 +26,23 @@ u64 *lkx_dirty_alloc(struct lkx_vm *vm, u64 npages)
 	return log;
 }
 
+static void set_in(const struct lkx_memslot *slot, u64 gfn)
+{
+	u64 page = gfn - slot->base_gfn, *word;
+
+	if (!slot->log || page >= slot->npages)
+		return;
+	word = &slot->log[page / PAGES_A_WORD];
+	plat_store64(word, *word | BIT_ULL(page % PAGES_A_WORD));
+}
+
 void lkx_dirty_set(struct lkx_vm *vm, u64 gfn)
 {
 	struct lkx_memslot slot;
-	u64 page, *word;
 
-	if (!lkx_memslot_find(vm, gfn, &slot) || !slot.log)
-		return;
-	page = gfn - slot.base_gfn;
-	word = &slot.log[page / PAGES_A_WORD];
-	plat_store64(word, *word | BIT_ULL(page % PAGES_A_WORD));
+	if (lkx_memslot_find(vm, gfn, &slot))
+		set_in(&slot, gfn);
+	set_in(&vm->leaving, gfn);
 }
 
 void lkx_dirty_wrote(struct lkx_vm *vm, u64 gpa, size_t len)
@@ -74,14 +80,14 @@ static int find_logged(struct lkx_vm *vm, u32 id, struct lkx_memslot *slot)
 	return -ENOENT;
 }
 
-/* Takes those of `mask` that are set in a word, and their pages' write permission. With ept.lock held. */
+/* Takes those of `mask` that are set in a word: the next write to their pages will set them. With ept.lock held. */
 static u64 take(struct lkx_vm *vm, const struct lkx_memslot *slot, u64 word, u64 mask)
 {
 	u64 *at = &slot->log[word], taken = *at & mask, left;
 
 	plat_store64(at, *at & ~mask);
 	for (left = taken; left; left &= left - 1)
-		lkx_ept_write_protect(vm, slot->base_gfn + word * PAGES_A_WORD + __builtin_ctzll(left));
+		lkx_ept_watch(vm, slot->base_gfn + word * PAGES_A_WORD + __builtin_ctzll(left));
 	return taken;
 }
 
@@ -125,6 +131,7 @@ int lkx_dirty_get(struct lkx_vm *vm, const struct kvm_dirty_log *log)
 
 	if (err)
 		return err;
+	lkx_pml_read(vm);
 	/* As it is: a bit that is set meanwhile is seen now or the next time, and none is taken. */
 	if (plat_read_once(vm->manual_dirty_log) & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
 		return plat_user_write(vm->hw, log->padding2, slot.log, words * sizeof(u64)) ? -EFAULT : 0;

@@ -113,10 +113,10 @@ u64 lkx_ept_reclaim(struct lkx_vm *vm);
  */
 bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garbage *garbage);
 /*
- * Takes the write permission of one frame away, and where a large page maps it all of that. Called with ept.lock held; to be flushed:
- * lkx_tlb_owed.
+ * The next write to a frame is to be seen, by its fault or by page-modification logging: takes its write permission, or its dirty flag, away; and where a
+ * large page maps it all of that. Called with ept.lock held; to be flushed: lkx_tlb_owed.
  */
-void lkx_ept_write_protect(struct lkx_vm *vm, u64 gfn);
+void lkx_ept_watch(struct lkx_vm *vm, u64 gfn);
 /*
  * Has a guest touched any of [gfn, end) since it was asked to `clear` that? Where the processor doesn't say, what is mapped counts as touched, and
  * clearing is up to the caller. Called with ept.lock held.

@@ -79,11 +79,11 @@ bool lkx_ept_zap_some(struct lkx_vm *vm, u64 *gfn, u64 end, struct lkx_ept_garba
 	return done;
 }
 
-void lkx_ept_write_protect(struct lkx_vm *vm, u64 gfn)
+void lkx_ept_watch(struct lkx_vm *vm, u64 gfn)
 {
+	u64 e, seen, bit = vm->caps->pml ? EPT_DIRTY : EPT_WRITE;
 	struct lkx_ept *ept = &vm->ept;
 	struct ept_iter it;
-	u64 e, seen;
 
 	if (!ept->root || gfn > ept->max_gfn)
 		return;
@@ -97,8 +97,8 @@ void lkx_ept_write_protect(struct lkx_vm *vm, u64 gfn)
 		ept_iter_down(&it, e, gfn);
 	}
 	/* The processor may set A and D in it meanwhile. */
-	for (; e & EPT_WRITE; e = seen) {
-		seen = plat_entry_cmpxchg(vm->hw, it.entry, e, it.level > 1 ? 0 : e & ~EPT_WRITE);
+	for (; e & bit; e = seen) {
+		seen = plat_entry_cmpxchg(vm->hw, it.entry, e, it.level > 1 ? 0 : e & ~bit);
 		if (seen == e) {
 			plat_store64(&ept->removals, ept->removals + 1);
 			return;

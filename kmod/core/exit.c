@@ -199,6 +199,7 @@ static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_VMFUNC] = undefined,
 	[EXIT_ENCLS] = undefined,
 	[EXIT_RDSEED] = undefined,
+	[EXIT_PML_FULL] = lkx_exit_pml_full,
 	[EXIT_XSAVES] = undefined,
 	[EXIT_XRSTORS] = undefined,
 	[EXIT_UMWAIT] = undefined,

@@ -27,16 +27,11 @@ int lkx_exit_no_memory(struct lkx_vcpu *v, u64 q)
 int lkx_exit_ept_violation(struct lkx_vcpu *v)
 {
 	u64 gpa = v->exit.gpa, q = v->exit.qualification;
-	bool delivering = v->exit.idt_vectoring_info & INTR_INFO_VALID;
 	struct lkx_memslot slot;
 	int r = 1;
 
 	v->stats.pf_taken++;
-	/* The violation hit an IRET that had unblocked NMIs: it will be executed again. SDM vol. 3, 28.2.3. */
-	if ((q & EPT_VIOLATION_NMI_UNBLOCKING) && !delivering)
-		vmcs_write32(v->hw, GUEST_INTERRUPTIBILITY,
-			     vmcs_read32(v->hw, GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
-
+	lkx_reblock_nmis(v);
 	if (lkx_memslot_find(v->vm, gpa >> LKX_PAGE_SHIFT, &slot)) {
 		r = lkx_tdp_map(v, gpa, q, &slot);
 		if (r == 0 || r == -EAGAIN)

@@ -3,7 +3,7 @@
 #include "memslot.h"
 #include "dirty.h"
 #include "lapic.h"
-#include "vm.h"
+#include "pml.h"
 #include "x86.h"
 
 bool lkx_memslot_find(struct lkx_vm *vm, u64 gfn, struct lkx_memslot *out)
@@ -60,7 +60,7 @@ static struct lkx_memslots *copy_with(struct lkx_hw *hw, const struct lkx_memslo
 
 /*
  * Takes what `vm->leaving` maps out of the EPT. Nothing comes back: faults compare their slot with the table, under ept.lock. The
- * tables' pages are freed only after the flush, when no processor walks them.
+ * tables' pages are freed only after the flush, when no processor walks them; and what was written until then still goes into its log, if it has one.
  */
 static void zap_leaving(struct lkx_vm *vm)
 {
@@ -71,8 +71,6 @@ static void zap_leaving(struct lkx_vm *vm)
 	do {
 		plat_spin_lock(vm->hw, &vm->ept.lock);
 		done = lkx_ept_zap_some(vm, &gfn, end, &garbage);
-		if (done)
-			vm->leaving.npages = 0;
 		owed = lkx_tlb_owed(vm);
 		plat_spin_unlock(vm->hw, &vm->ept.lock);
 		plat_breathe(vm->hw);
@@ -80,6 +78,10 @@ static void zap_leaving(struct lkx_vm *vm)
 	if (owed)
 		lkx_tlb_flush(vm);
 	lkx_ept_garbage_free(vm->hw, &garbage);
+	lkx_pml_read(vm);
+	plat_spin_lock(vm->hw, &vm->ept.lock);
+	vm->leaving.npages = 0;
+	plat_spin_unlock(vm->hw, &vm->ept.lock);
 }
 
 int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_region *r)
@@ -91,6 +93,7 @@ int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_regio
 		.hva = r->userspace_addr,
 		.flags = r->flags,
 		.id = r->slot,
+		.unwritable = r->flags & lkx_dirty_unwritable(vm),
 	}, leaving = { 0 };
 	struct lkx_memslots *new;
 	u32 i;
@@ -113,6 +116,9 @@ int lkx_memslot_apply(struct lkx_vm *vm, const struct kvm_userspace_memory_regio
 		return -ENOMEM;
 	}
 
+	/* What was written before a log begins is not in it. */
+	if (leaving.npages)
+		lkx_pml_read(vm);
 	plat_spin_lock(vm->hw, &vm->ept.lock);
 	vm->leaving = leaving;
 	plat_rcu_store(vm->hw, vm->slots, new);

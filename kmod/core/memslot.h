@@ -13,6 +13,7 @@ struct lkx_memslot {
 	u64 *log;  /* of KVM_MEM_LOG_DIRTY_PAGES: dirty.h. To be followed by who found the slot under ept.lock, or has the slots lock */
 	u32 flags; /* KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES */
 	u16 id;
+	bool unwritable; /* pages become writable for a write only, or never: lkx_dirty_unwritable */
 };
 
 /*

@@ -68,22 +68,20 @@ static u64 load_guest(struct lkx_vcpu *v)
 	}
 	if (hw_read_cr2(hw) != v->cr2)
 		hw_write_cr2(hw, v->cr2);
-	v->debug_loaded = vmcs_readn(hw, GUEST_DR7) & DR7_ENABLE_BITS;
-	if (unlikely(v->debug_loaded))
+	if (unlikely(vmcs_readn(hw, GUEST_DR7) & DR7_ENABLE_BITS)) {
+		v->after_exit |= LKX_AFTER_DEBUG;
 		hw_load_debug_registers(hw, v->guest_debug & KVM_GUESTDBG_USE_HW_BP ? v->debug_dr : v->dr, v->dr6);
+	}
 	return host_xcr0;
 }
 
-static void save_guest(struct lkx_vcpu *v, u64 host_xcr0)
+static void save_guest(struct lkx_vcpu *v, u64 host_xcr0, bool failed)
 {
 	struct lkx_hw *hw = v->hw;
 
 	v->cr2 = hw_read_cr2(hw);
-	if (unlikely(v->debug_loaded)) {
-		v->dr6 = hw_save_dr6(hw);
-		hw_restore_host_debug_registers(hw);
-		v->debug_loaded = false;
-	}
+	if (unlikely(v->after_exit))
+		lkx_after_exit(v, failed);
 	if (host_xcr0)
 		hw_xsetbv(hw, host_xcr0);
 }
@@ -174,7 +172,7 @@ static int lap(struct lkx_vcpu *v)
 	host_xcr0 = load_guest(v);
 	v->has_run = true;
 	failed = hw_enter_guest(v->hw, &v->regs, v->launched);
-	save_guest(v, host_xcr0);
+	save_guest(v, host_xcr0, failed);
 	plat_store32(&v->mode, LKX_OUTSIDE_GUEST);
 	if (unlikely(failed)) {
 		plat_entry_end(v);

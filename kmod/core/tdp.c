@@ -114,7 +114,7 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 	if (err)
 		return err;
 	piece.pfn = page.pfn;
-	if (page.writable && (write || !(slot->flags & LKX_SLOT_UNWRITABLE)))
+	if (page.writable && (write || !slot->unwritable))
 		access |= EPT_WRITE;
 	find_near(vm, slot, piece.gfn, &near);
 	if (near.level > 1)
@@ -123,13 +123,14 @@ int lkx_tdp_map(struct lkx_vcpu *v, u64 gpa, u64 qualification, const struct lkx
 	plat_spin_lock(vm->hw, &vm->ept.lock);
 	stale = !slot_current(vm, piece.gfn, slot) || plat_mmu_retry(vm, seq, piece.hva, piece.bytes);
 	if (!stale) {
-		if (write && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		/* Where the processor logs writes, it is yet to see this one. */
+		if (write && slot->unwritable)
 			lkx_dirty_set(vm, piece.gfn);
 		replaced = lkx_ept_map(vm, &v->ept_cache, piece.gfn, piece.pfn, piece.level, access, &garbage);
 	}
 	if (!stale && piece.level == 1 && !plat_mmu_retry(vm, seq, near.hva, near.count << LKX_PAGE_SHIFT))
 		lkx_ept_map_near(vm, near.gfn, near.page, near.count,
-				 slot->flags & LKX_SLOT_UNWRITABLE ? EPT_READ | EPT_EXECUTE : EPT_RWX);
+				 slot->unwritable ? EPT_READ | EPT_EXECUTE : EPT_RWX);
 	plat_spin_unlock(vm->hw, &vm->ept.lock);
 
 	if (replaced)

@@ -4,6 +4,7 @@
 #include "cr.h"
 #include "lapic.h"
 #include "msr.h"
+#include "pml.h"
 #include "pv.h"
 
 #define AR_DATA 0x93
@@ -37,6 +38,8 @@ static void init_controls(struct lkx_vcpu *v)
 		pin |= CTRL(PIN, PREEMPTION_TIMER);
 	if (v->vpid)
 		proc2 |= CTRL(PROC2, ENABLE_VPID);
+	if (v->pml)
+		proc2 |= CTRL(PROC2, ENABLE_PML);
 	v->proc_controls = caps->proc;
 	/* PAUSE never exits. */
 	if (v->vm->disabled_exits & KVM_X86_DISABLE_EXITS_HLT)
@@ -159,6 +162,8 @@ int lkx_vcpu_init(struct lkx_vcpu *v)
 	v->tlb_generation = LKX_TLB_STALE;
 	v->cpu_msrs_changed = true;
 
+	if (caps->pml && lkx_pml_create(v))
+		return -ENOMEM;
 	init_controls(v);
 	init_guest_state(v);
 	lkx_cr_cpuid_changed(v);
@@ -167,12 +172,25 @@ int lkx_vcpu_init(struct lkx_vcpu *v)
 	return lkx_lapic_create(v);
 }
 
+void lkx_after_exit(struct lkx_vcpu *v, bool failed)
+{
+	if (v->after_exit & LKX_AFTER_DEBUG) {
+		v->dr6 = hw_save_dr6(v->hw);
+		hw_restore_host_debug_registers(v->hw);
+		v->after_exit &= ~LKX_AFTER_DEBUG;
+	}
+	/* Without an entry nothing was logged, and the VMCS may be why. */
+	if (v->pml && !failed)
+		lkx_pml_note(v);
+}
+
 void lkx_vcpu_destroy(struct lkx_vcpu *v)
 {
 	plat_free(v->hw, v->cpuid);
 	v->cpuid = NULL;
 	plat_free(v->hw, v->mce);
 	v->mce = NULL;
+	plat_page_free(v->hw, v->pml);
 	lkx_lapic_destroy(v);
 	lkx_ept_cache_drain(v->hw, &v->ept_cache);
 }

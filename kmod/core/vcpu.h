@@ -100,6 +100,10 @@ struct lkx_cpuid_last {
 	const struct kvm_cpuid_entry2 *entry;
 };
 
+/* What there is to do between a VM exit and the end of guest mode. */
+#define LKX_AFTER_DEBUG 1 /* dr[] and dr6 are in the processor */
+#define LKX_AFTER_PML 2   /* lkx_pml_note, always where v->pml */
+
 enum lkx_mode { LKX_OUTSIDE_GUEST, LKX_IN_GUEST };
 
 /* What a guest that knows KVM has asked for (pv.c). */
@@ -140,7 +144,7 @@ struct lkx_vcpu {
 	/* State that no VMCS field holds. */
 	u64 cr2, cr8, xcr0, efer, apic_base;
 	u64 dr[4], dr6;
-	bool debug_loaded;      /* dr[] and dr6 are in the processor */
+	u8 after_exit;          /* LKX_AFTER_*: few vCPUs have any, and one look finds that */
 	bool osxsave;           /* CR4.OSXSAVE of the guest, which the host owns: its XCR0 counts */
 	/*
 	 * kernel_gs_base and tsc_aux are the processor's between plat_entry_begin and vCPU put; star, lstar and fmask too, while EFER.SCE is
@@ -158,6 +162,10 @@ struct lkx_vcpu {
 	u32 tsc_khz;
 	u32 mp_state;           /* KVM_MP_STATE_* */
 	u32 proc_controls;      /* as written to the VMCS, so that windows cost a write only when they change */
+	/* pml.h: entries from `noted` on the processor is done with, those from `read` on are in the dirty logs. */
+	u64 *pml;               /* [I] NULL: no page-modification logging */
+	u32 pml_noted;          /* [a]; it goes up under ept.lock only */
+	u32 pml_read;           /* ept.lock */
 
 	/* KVM_SET_GUEST_DEBUG (debug.c): 0 where nobody debugs. */
 	u32 guest_debug;        /* KVM_GUESTDBG_* */
@@ -296,6 +304,8 @@ int lkx_vcpu_init(struct lkx_vcpu *v);
 /* INIT: the state that SDM vol. 3, table 9-1 has for it. And STARTUP: real mode at vector << 12. */
 void lkx_vcpu_init_reset(struct lkx_vcpu *v);
 void lkx_vcpu_start_up(struct lkx_vcpu *v, u8 vector);
+/* Interrupts off, v->mode still in guest: what v->after_exit says. `failed`: VMLAUNCH or VMRESUME itself. */
+void lkx_after_exit(struct lkx_vcpu *v, bool failed);
 /* Frees what the core allocated for it. */
 void lkx_vcpu_destroy(struct lkx_vcpu *v);
 

@@ -26,7 +26,7 @@ struct lkx_vm {
 	const struct lkx_vmx_caps *caps;               /* [I] */
 	struct lkx_ept ept;
 	struct lkx_memslots plat_rcu_ptr *slots;       /* [r] published under [E] too */
-	struct lkx_memslot leaving;                    /* [E] slot no longer in `slots` with entries still in the EPT; npages 0: none */
+	struct lkx_memslot leaving;                    /* [E] slot no longer in `slots` with entries still in the EPT, or logged writes that nobody has read (pml.h); npages 0: none */
 	struct lkx_ioevents plat_rcu_ptr *ioevents;    /* [r] NULL: none */
 	struct lkx_msr_filter plat_rcu_ptr *msr_filter; /* [r] NULL: none */
 	struct lkx_routes plat_rcu_ptr *routes;        /* [r] NULL: none */

@@ -131,7 +131,7 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	u64 basic = hw_rdmsr(hw, MSR_VMX_BASIC);
 	u64 ept, misc;
 	/* The TRUE MSRs sit 12 above the first four and also name the controls whose default is 1. */
-	u32 base = basic & VMX_BASIC_TRUE_CONTROLS ? 0x48d : 0x481;
+	u32 base = basic & VMX_BASIC_TRUE_CONTROLS ? 0x48d : 0x481, proc2_may;
 
 	*caps = (struct lkx_vmx_caps){
 		.revision = basic & 0x7fffffff,
@@ -161,16 +161,14 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	if (*missing)
 		return -ENODEV;
 	caps->ept_ad = ept & EPT_CAP_AD;
+	proc2_may = hw_rdmsr(hw, MSR_VMX_PROC2_CONTROLS) >> 32;
+	caps->pml = caps->ept_ad && (proc2_may & CTRL(PROC2, ENABLE_PML));
 	caps->ept_level = !(ept & EPT_CAP_2M) ? 1 : !(ept & EPT_CAP_1G) ? 2 : 3;
 	caps->invept_single = ept & EPT_CAP_INVEPT_SINGLE;
 	caps->invvpid_address = ept & VPID_CAP_ADDRESS;
-	if ((ept & VPID_CAP_INVVPID) && (ept & VPID_CAP_SINGLE)) {
-		u32 proc2_may = hw_rdmsr(hw, MSR_VMX_PROC2_CONTROLS) >> 32;
-
-		caps->vpid = proc2_may & CTRL(PROC2, ENABLE_VPID);
-	}
+	caps->vpid = (ept & VPID_CAP_INVVPID) && (ept & VPID_CAP_SINGLE) && (proc2_may & CTRL(PROC2, ENABLE_VPID));
 	caps->virtual_interrupts = (hw_rdmsr(hw, base + 1) >> 32 & CTRL(PROC, TPR_SHADOW)) &&
-				   !(~(hw_rdmsr(hw, MSR_VMX_PROC2_CONTROLS) >> 32) & (LKX_X2APIC_VIRTUALIZATION | LKX_XAPIC_VIRTUALIZATION));
+				   !(~proc2_may & (LKX_X2APIC_VIRTUALIZATION | LKX_XAPIC_VIRTUALIZATION));
 	caps->tsc_scaling = caps->proc2 & CTRL(PROC2, USE_TSC_SCALING);
 	caps->rdtscp = caps->proc2 & CTRL(PROC2, ENABLE_RDTSCP);
 	caps->invpcid = caps->proc2 & CTRL(PROC2, ENABLE_INVPCID);

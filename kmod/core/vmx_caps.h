@@ -27,6 +27,7 @@ struct lkx_vmx_caps {
 	u8 preemption_timer_shift;
 	bool tsc_scaling;
 	bool rdtscp, invpcid;
+	bool pml;                /* the dirty log by page-modification logging (pml.h) */
 	bool virtual_interrupts; /* the processor does what a local APIC does most: LKX_X2APIC_VIRTUALIZATION, LKX_XAPIC_VIRTUALIZATION */
 	/* what the processor's page walks, the guest's included, go by */
 	u8 physical_bits;

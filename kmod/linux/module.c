@@ -35,8 +35,8 @@ static int __init likex_init(void)
 		return r;
 	}
 	lkx_debugfs_init();
-	pr_info("%s: EPT%s%s, controls pin %#x proc %#x proc2 %#x exit %#x entry %#x\n", LIKEX_DEVICE_PATH,
-		lkx_caps.ept_ad ? " A/D" : "", lkx_caps.vpid ? ", VPID" : "", lkx_caps.pin, lkx_caps.proc,
+	pr_info("%s: EPT%s%s%s, controls pin %#x proc %#x proc2 %#x exit %#x entry %#x\n", LIKEX_DEVICE_PATH,
+		lkx_caps.ept_ad ? " A/D" : "", lkx_caps.pml ? ", PML" : "", lkx_caps.vpid ? ", VPID" : "", lkx_caps.pin, lkx_caps.proc,
 		lkx_caps.proc2, lkx_caps.exit, lkx_caps.entry);
 	return 0;
 }

@@ -26,6 +26,10 @@ static bool virtual_interrupts = true;
 module_param(virtual_interrupts, bool, 0444);
 MODULE_PARM_DESC(virtual_interrupts, "guests' local APICs by the processor, where it can");
 
+static bool pml;
+module_param(pml, bool, 0444);
+MODULE_PARM_DESC(pml, "the dirty log by page-modification logging, where the processor has it; 0 (default): seen in the simulator only");
+
 static DEFINE_MUTEX(users_lock);
 static unsigned int users;   /* VMs; users_lock */
 static bool wanted;          /* CPUs that come up join; written with CPU hotplug held off */
@@ -204,6 +208,7 @@ static int check_processor(void)
 	}
 	lkx_caps.preemption_ticks = preemption_timer;
 	lkx_caps.virtual_interrupts = virtual_interrupts = virtual_interrupts && lkx_caps.virtual_interrupts;
+	lkx_caps.pml &= pml;
 	/* As the host protects itself from it. */
 	lkx_caps.large_no_execute = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	/* PAUSE never exits. Guests that halt or wait by themselves the core can do; not offered before they have been seen to run on hardware. */

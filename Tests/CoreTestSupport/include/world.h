@@ -54,6 +54,9 @@ struct world {
 	u32 on[WORLD_VCPUS]; /* the CPU of each */
 	struct world_cpu *cpu; /* WORLD_CPUS of them */
 	u32 current_cpu;
+	u32 current_vcpu;    /* whose VMCS is current; of which there is this much: */
+	u64 pml_address[WORLD_VCPUS];
+	u16 pml_index[WORLD_VCPUS];
 
 	struct world_page *page; /* WORLD_PAGES of them */
 	bool *free;              /* WORLD_FRAMES of them: taken back */
@@ -81,7 +84,7 @@ struct world {
 	/* Faults of the core to be shown to be noticed. */
 	bool ignore_retry, ignore_kicks, ignore_invept;
 
-	u32 warnings, invepts, invept_global, invvpids, kicks, dirtied;
+	u32 warnings, invepts, invept_global, invvpids, kicks, dirtied, full_logs;
 	u32 stale;               /* times that a running guest still reached what the host had taken back */
 };
 
@@ -92,6 +95,8 @@ static inline struct world *world_of(struct lkx_hw *hw)
 
 /* abort() where memory runs out. `recorded`: its history is kept from the first page on. */
 struct world *world_create(bool access_dirty, bool invept_single, bool recorded);
+/* Right after: the processor has page-modification logging, and the core uses it. Not of a world without accessed and dirty bits. */
+void world_log_modified(struct world *w);
 /* Frees all; how many pages and objects the core left behind. */
 u64 world_destroy(struct world *w);
 
