@@ -28,7 +28,7 @@ MODULE_PARM_DESC(virtual_interrupts, "guests' local APICs by the processor, wher
 
 static bool pml;
 module_param(pml, bool, 0444);
-MODULE_PARM_DESC(pml, "the dirty log by page-modification logging, where the processor has it; 0 (default): seen in the simulator only");
+MODULE_PARM_DESC(pml, "the dirty log by page-modification logging, where the processor has it; 0 (default): by write protection");
 
 static DEFINE_MUTEX(users_lock);
 static unsigned int users;   /* VMs; users_lock */
