@@ -13,11 +13,7 @@ import Testing
     }
 
     private func exit(_ reason: lkx_exit_reason, qualification: UInt64 = 0, length: UInt32 = 3) -> Int32 {
-        machine.fake.pointee.vcpu.exit = lkx_exit()
-        machine.fake.pointee.vcpu.exit.reason = reason.rawValue
-        machine.fake.pointee.vcpu.exit.qualification = qualification
-        machine.fake.pointee.vcpu.exit.instruction_length = length
-        return lkx_exit_dispatch(machine.vcpu)
+        machine.exit(reason, qualification: qualification, length: length)
     }
 
     private var reason: UInt32 { fake_run(machine.fake).pointee.exit_reason }

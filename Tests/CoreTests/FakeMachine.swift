@@ -38,6 +38,16 @@ final class FakeMachine {
         for (leaf, sub, r) in leaves { fake_set_cpuid(fake, leaf, sub, r[0], r[1], r[2], r[3]) }
     }
 
+    /// What the core makes of a VM exit: as `lkx_exit_dispatch` returns.
+    func exit(_ reason: lkx_exit_reason, qualification: UInt64 = 0, length: UInt32 = 0, vectoring: UInt32 = 0) -> Int32 {
+        fake.pointee.vcpu.exit = lkx_exit()
+        fake.pointee.vcpu.exit.reason = reason.rawValue
+        fake.pointee.vcpu.exit.qualification = qualification
+        fake.pointee.vcpu.exit.instruction_length = length
+        fake.pointee.vcpu.exit.idt_vectoring_info = vectoring
+        return lkx_exit_dispatch(vcpu)
+    }
+
     deinit {
         if fake.pointee.vcpu.cpuid != nil {
             lkx_vcpu_destroy(vcpu)

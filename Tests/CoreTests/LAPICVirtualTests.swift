@@ -21,18 +21,9 @@ import Testing
         apics.machine[VMCS_GUEST_RFLAGS] = 0x202
     }
 
-    /// A lap: what is injected, 0 for nothing.
     @discardableResult
-    private func lap() -> UInt64 {
-        machine[VMCS_ENTRY_INTERRUPTION_INFO] = 0
-        #expect(lkx_events_inject(v) == 1)
-        let info = machine[VMCS_ENTRY_INTERRUPTION_INFO]
-        machine.fake.pointee.vcpu.exit.idt_vectoring_info = 0
-        lkx_events_after_exit(v)
-        return info & 0xff
-    }
-
-    private func page(_ register: lkx_lapic_register, _ bank: Int = 0) -> UInt32 { lapic.pointee.page[(Int(register.rawValue) + bank) * 4] }
+    private func lap() -> UInt64 { apics.lap() }
+    private func page(_ register: lkx_lapic_register, _ bank: Int = 0) -> UInt32 { apics.page(register, bank) }
 
     /// What the processor does when the guest writes EOI.
     private func endOfInterrupt(_ vector: Int) { lapic.pointee.page[(Int(LAPIC_ISR.rawValue) + vector / 32) * 4] &= ~(1 << UInt32(vector % 32)) }

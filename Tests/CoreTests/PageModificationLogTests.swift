@@ -362,27 +362,19 @@ import Testing
         }
     }
 
-    private func exitFull(_ machine: FakeMachine, qualification: UInt64 = 0, vectoring: UInt32 = 0) -> Int32 {
-        machine.fake.pointee.vcpu.exit = lkx_exit()
-        machine.fake.pointee.vcpu.exit.reason = EXIT_PML_FULL.rawValue
-        machine.fake.pointee.vcpu.exit.qualification = qualification
-        machine.fake.pointee.vcpu.exit.idt_vectoring_info = vectoring
-        return lkx_exit_dispatch(machine.vcpu)
-    }
-
     /// An IRET that had unblocked NMIs is executed again with them blocked.
     @Test func theExitForAFullPage() throws {
         let machine = try FakeMachine(reset: .skylake)
         machine[VMCS_GUEST_RIP] = 0x100
         machine[VMCS_PML_INDEX] = 0xffff
         machine.fake.pointee.vcpu.pml_noted = 0
-        #expect(exitFull(machine) == 1)
+        #expect(machine.exit(EXIT_PML_FULL) == 1)
         #expect(machine[VMCS_PML_INDEX] == 511 && machine[VMCS_GUEST_RIP] == 0x100)
         #expect(machine.fake.pointee.vcpu.pml_noted == 512 && machine.fake.pointee.vcpu.pml_read == 512)
         #expect(machine[VMCS_GUEST_INTERRUPTIBILITY] == 0)
-        #expect(exitFull(machine, qualification: 1 << 12, vectoring: 1 << 31 | 0x20) == 1)
+        #expect(machine.exit(EXIT_PML_FULL, qualification: 1 << 12, vectoring: 1 << 31 | 0x20) == 1)
         #expect(machine[VMCS_GUEST_INTERRUPTIBILITY] == 0)
-        #expect(exitFull(machine, qualification: 1 << 12) == 1)
+        #expect(machine.exit(EXIT_PML_FULL, qualification: 1 << 12) == 1)
         #expect(machine[VMCS_GUEST_INTERRUPTIBILITY] == 8)
     }
 
@@ -390,7 +382,7 @@ import Testing
         var model = ProcessorModel.skylake
         model.proc2 &= ~(pmlControl << 32)
         let machine = try FakeMachine(reset: model)
-        #expect(exitFull(machine) == 0)
+        #expect(machine.exit(EXIT_PML_FULL) == 0)
         #expect(fake_run(machine.fake).pointee.exit_reason == UInt32(KVM_EXIT_INTERNAL_ERROR))
     }
 }

@@ -32,6 +32,20 @@ final class TwoAPICs {
         }
     }
 
+    /// A lap of the first one: what is injected, 0 for nothing.
+    @discardableResult
+    func lap() -> UInt64 {
+        machine[VMCS_ENTRY_INTERRUPTION_INFO] = 0
+        #expect(lkx_events_inject(first) == 1)
+        let info = machine[VMCS_ENTRY_INTERRUPTION_INFO]
+        machine.fake.pointee.vcpu.exit.idt_vectoring_info = 0
+        lkx_events_after_exit(first)
+        return info & 0xff
+    }
+
+    /// A register in the first one's virtual-APIC page.
+    func page(_ register: lkx_lapic_register, _ bank: Int = 0) -> UInt32 { first.pointee.lapic.pointee.page[(Int(register.rawValue) + bank) * 4] }
+
     deinit {
         lkx_lapic_destroy(other)
         other.deallocate()

@@ -57,8 +57,8 @@ release_vm
 rmmod likex || exit 1
 likex test-vm --device /dev/kvm || exit 1
 
-# In turn, too, with two vCPUs on the two CPUs: one program, the same on both. Stock KVM without page-modification logging: Bochs's
-# addresses there have their lower bits, too, and the kernel warns of each. LiKeX, which leaves them out, with it and without.
+# In turn, too, with two vCPUs on the two CPUs: one program, the same on both. Stock KVM without page-modification logging, which Bochs does wrong:
+# addresses in it are not those of pages, and the kernel warns of each. LiKeX takes the frames they are in: with it and without.
 rmmod kvm-intel || exit 1
 modprobe kvm-intel pml=0 || exit 1
 dirty_log /dev/kvm 100 || exit 1
