@@ -109,7 +109,7 @@ import Testing
         #expect(lkx_lapic_set(v, &state) == 0)
         #expect(apics.requested(v) == [0x77] && apics.vectors(v, LAPIC_ISR) == [0x99] && apics.vectors(v, LAPIC_TMR) == [0x77])
         #expect(apics.read(v, LAPIC_TPR) == 0x20 && v.pointee.cr8 == 2 && apics.read(v, LAPIC_SVR) == 0x1ff)
-        #expect(apics.machine.fake.pointee.timer_at == 5300)
+        #expect(apics.first.pointee.lapic.pointee.timer_at == 5300)
     }
 
     @Test func extINTGoesByLINT0() {

@@ -36,11 +36,6 @@ void lkx_skip_instruction_at(struct lkx_vcpu *v, u64 old)
 	}
 }
 
-static int resume(struct lkx_vcpu *v)
-{
-	return 1;
-}
-
 static int exit_interrupt(struct lkx_vcpu *v)
 {
 	v->stats.irq_exits++; /* the host has taken it */
@@ -189,7 +184,7 @@ static int (*const handlers[EXIT_REASON_COUNT])(struct lkx_vcpu *) = {
 	[EXIT_EPT_VIOLATION] = lkx_exit_ept_violation,
 	[EXIT_INVEPT] = undefined,
 	[EXIT_RDTSCP] = exit_rdtsc,
-	[EXIT_PREEMPTION_TIMER] = resume,
+	[EXIT_PREEMPTION_TIMER] = lkx_exit_preemption_timer,
 	[EXIT_INVVPID] = undefined,
 	[EXIT_WBINVD] = skip, /* EPT says write-back: nothing a guest has to flush */
 	[EXIT_XSETBV] = exit_xsetbv,

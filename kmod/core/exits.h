@@ -30,6 +30,7 @@ int lkx_exit_string_io(struct lkx_vcpu *v);     /* exit_string_io.c: INS, OUTS, 
 int lkx_pio_complete_ins(struct lkx_vcpu *v);   /* exit_string_io.c */
 int lkx_exit_ept_violation(struct lkx_vcpu *v); /* exit_ept.c */
 int lkx_exit_virtual_apic(struct lkx_vcpu *v);  /* lapic_virtual.c: APIC access, APIC write, virtualized EOI */
+int lkx_exit_preemption_timer(struct lkx_vcpu *v); /* lapic_timer.c */
 int lkx_exit_pml_full(struct lkx_vcpu *v);      /* pml.c */
 int lkx_exit_cr(struct lkx_vcpu *v);            /* exit_cr.c */
 int lkx_exit_dr(struct lkx_vcpu *v);            /* exit_dr.c */

@@ -71,6 +71,7 @@ struct lkx_lapic {
 	u64 irr[4], tmr[4];       /* [a] */
 	u64 posted;               /* [a] */
 	u64 timer_at;             /* when it fires, in plat_now's nanoseconds; 0: it does not run */
+	bool timer_waits;         /* the platform's timer may be set */
 	u64 tsc_deadline;         /* IA32_TSC_DEADLINE */
 	u32 errors;               /* what the next write to ESR shows there */
 	u32 lowest_taken;         /* [r] lowest-priority interrupts it was chosen for: who took fewest is next */
@@ -186,6 +187,10 @@ u64 lkx_lapic_deadline(struct lkx_vcpu *v);
 void lkx_lapic_set_deadline(struct lkx_vcpu *v, u64 deadline);
 /* LKX_POSTED_TIMER is seen to. */
 void lkx_lapic_timer_expired(struct lkx_vcpu *v);
+/* Before an entry, interrupts off, where v->timer_tsc: the preemption timer's value. */
+void lkx_lapic_timer_load(struct lkx_vcpu *v);
+/* The vCPU is about to wait: only the platform's timer wakes it. */
+void lkx_lapic_timer_wait(struct lkx_vcpu *v);
 
 /* --- lapic_virtual.c --- */
 

@@ -139,6 +139,7 @@ int lkx_lapic_look(struct lkx_vcpu *v)
 			v->mp_state = KVM_MP_STATE_RUNNABLE;
 		if (v->mp_state == KVM_MP_STATE_RUNNABLE)
 			return 1;
+		lkx_lapic_timer_wait(v);
 		r = plat_block(v);
 		/* Who gave up looks again when KVM_RUN is called again. */
 		if (r) {

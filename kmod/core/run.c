@@ -168,6 +168,8 @@ static int lap(struct lkx_vcpu *v)
 		return 1;
 	}
 	lkx_tlb_sync(v);
+	if (unlikely(v->timer_tsc))
+		lkx_lapic_timer_load(v);
 	plat_trace_entry(v);
 	host_xcr0 = load_guest(v);
 	v->has_run = true;

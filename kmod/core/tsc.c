@@ -3,11 +3,9 @@
 #include "msr.h"
 #include "pv.h"
 
-#define MULTIPLIER_ONE (1ull << 48)
-
 static u64 scale(u64 tsc, u64 multiplier)
 {
-	return multiplier == MULTIPLIER_ONE ? tsc : mul_u64_u64_shr(tsc, multiplier, 48);
+	return multiplier == LKX_TSC_MULTIPLIER_ONE ? tsc : mul_u64_u64_shr(tsc, multiplier, 48);
 }
 
 u64 lkx_tsc_read(struct lkx_vcpu *v)
@@ -50,7 +48,7 @@ bool lkx_tsc_set_khz(struct lkx_vcpu *v, u32 khz)
 {
 	const struct lkx_vmx_caps *caps = v->vm->caps;
 	u32 host = plat_tsc_khz(v->hw);
-	u64 multiplier = MULTIPLIER_ONE, now;
+	u64 multiplier = LKX_TSC_MULTIPLIER_ONE, now;
 	/* Clocks agree to 250 ppm at best: within that the host's own rate is as good. */
 	u64 tolerance = host / 4000;
 
@@ -59,7 +57,7 @@ bool lkx_tsc_set_khz(struct lkx_vcpu *v, u32 khz)
 	if (khz + tolerance < host || khz > host + tolerance) {
 		if (!caps->tsc_scaling || khz / host >= 1u << 15)
 			return false;
-		multiplier = mul_u64_u32_div(MULTIPLIER_ONE, khz, host);
+		multiplier = mul_u64_u32_div(LKX_TSC_MULTIPLIER_ONE, khz, host);
 	}
 	now = v->tsc_multiplier ? lkx_tsc_read(v) : 0;
 	v->tsc_multiplier = multiplier;

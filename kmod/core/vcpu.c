@@ -34,7 +34,7 @@ static void init_controls(struct lkx_vcpu *v)
 	struct lkx_hw *hw = v->hw;
 	u32 pin = caps->pin, proc2 = caps->proc2;
 
-	if (caps->preemption_ticks && caps->preemption_timer)
+	if (caps->preemption_timer && (caps->preemption_ticks || (caps->apic_timer && v->vm->irqchip_split)))
 		pin |= CTRL(PIN, PREEMPTION_TIMER);
 	if (v->vpid)
 		proc2 |= CTRL(PROC2, ENABLE_VPID);
@@ -72,7 +72,7 @@ static void init_controls(struct lkx_vcpu *v)
 	if (proc2 & CTRL(PROC2, ENCLV_EXITING))
 		vmcs_write64(hw, ENCLV_EXITING_BITMAP, ~0ull);
 	if (pin & CTRL(PIN, PREEMPTION_TIMER))
-		vmcs_write32(hw, PREEMPTION_TIMER_VALUE, caps->preemption_ticks >> caps->preemption_timer_shift);
+		vmcs_write32(hw, PREEMPTION_TIMER_VALUE, lkx_lap_limit(caps));
 }
 
 /* SDM vol. 3, table 9-1: what reset and INIT have in common. */

@@ -138,6 +138,8 @@ struct lkx_vcpu {
 	bool triple_fault;      /* raised by the core: a fault while a double fault was on its way */
 	bool has_run;           /* CPUID is fixed from now on */
 
+	u64 timer_tsc;          /* the APIC timer runs out by the preemption timer: when, in the host's TSC, or LKX_TIMER_STALE; 0: it does not */
+
 	/* Translations: the VM's generation that this vCPU's processor has seen; LKX_TLB_STALE after a move. */
 	u64 tlb_generation;
 
@@ -195,6 +197,8 @@ struct lkx_vcpu {
 };
 
 #define LKX_TLB_STALE (~0ull)
+#define LKX_TIMER_STALE 1
+#define LKX_TSC_MULTIPLIER_ONE (1ull << 48)
 /* #DB keeps DR6, #AC and #MC loop or reset machines: these exit. Everything else the guest takes by itself, but a debugger's #BP. */
 #define EXCEPTIONS_THAT_EXIT (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 

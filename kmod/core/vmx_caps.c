@@ -176,6 +176,8 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	misc = hw_rdmsr(hw, MSR_VMX_MISC);
 	caps->preemption_timer_shift = misc & 31;
 	caps->preemption_timer = (hw_rdmsr(hw, base) >> 32) & CTRL(PIN, PREEMPTION_TIMER);
+	/* On processors older than those with APIC-register virtualization it may count too slowly (errata of 2008 to 2012). */
+	caps->apic_timer = caps->preemption_timer && caps->virtual_interrupts;
 
 	/* Unrestricted guests are free in PE and PG; NE is what remains. */
 	caps->cr0_must = hw_rdmsr(hw, MSR_VMX_CR0_FIXED0) & ~(CR0_PE | CR0_PG);

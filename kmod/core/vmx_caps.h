@@ -24,7 +24,8 @@ struct lkx_vmx_caps {
 	bool invvpid_address;
 	bool ins_outs_info; /* VM exits for INS and OUTS say segment and address size */
 	bool preemption_timer;
-	u8 preemption_timer_shift;
+	u8 preemption_timer_shift; /* it counts when this bit of the TSC changes */
+	bool apic_timer;           /* the preemption timer may be the APIC timers' (lapic_timer.c) */
 	bool tsc_scaling;
 	bool rdtscp, invpcid;
 	bool pml;                /* the dirty log by page-modification logging (pml.h) */
@@ -38,6 +39,12 @@ struct lkx_vmx_caps {
 	u32 disable_exits;    /* KVM_CAP_X86_DISABLE_EXITS: what VMs may ask for */
 	u64 msr_bitmap_pa;    /* page filled by lkx_msr_bitmap_init, the same for every vCPU; where virtual_interrupts, one of lkx_lapic_pass_through behind it */
 };
+
+/* What the VMX preemption timer of a vCPU counts down from where no APIC timer runs out sooner. */
+static inline u32 lkx_lap_limit(const struct lkx_vmx_caps *caps)
+{
+	return caps->preemption_ticks ? caps->preemption_ticks >> caps->preemption_timer_shift : ~0u;
+}
 
 /*
  * Reads the capability MSRs of the processor of `hw` and chooses controls. 0, or -ENODEV with `*missing` naming

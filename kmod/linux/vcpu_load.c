@@ -75,6 +75,8 @@ static noinline void load_elsewhere(struct linux_vcpu *lv)
 	local_irq_restore(flags);
 	if (moved) {
 		lv->core.tlb_generation = LKX_TLB_STALE;
+		if (lv->core.timer_tsc)
+			lv->core.timer_tsc = LKX_TIMER_STALE;
 		lkx_pv_moved(&lv->core);
 		lkx_host_state_of_cpu(lv);
 	}

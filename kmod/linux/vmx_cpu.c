@@ -209,6 +209,7 @@ static int check_processor(void)
 	lkx_caps.preemption_ticks = preemption_timer;
 	lkx_caps.virtual_interrupts = virtual_interrupts = virtual_interrupts && lkx_caps.virtual_interrupts;
 	lkx_caps.pml &= pml;
+	lkx_caps.apic_timer &= virtual_interrupts && !check_tsc_unstable();
 	/* As the host protects itself from it. */
 	lkx_caps.large_no_execute = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	/* PAUSE never exits. Guests that halt or wait by themselves the core can do; not offered before they have been seen to run on hardware. */

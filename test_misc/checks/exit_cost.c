@@ -26,7 +26,7 @@ enum { WARM_UP = 20, ROUNDS = 201, CODE = 0x1000, MEMORY = 0x40000 };
 #define TRACE "	xchgw %bx, %bx\n"
 
 extern const uint8_t guest_io[], guest_hlt[], guest_mmio[], guest_cpuid[], guest_vmcall[], guest_msr[], guest_wrmsr[],
-	guest_eventfd[], guest_nothing[], guest_end[];
+	guest_eventfd[], guest_arm[], guest_tick[], guest_tick_handler[], guest_nothing[], guest_end[];
 __asm__(".pushsection .rodata\n"
 	"guest_io:	outb %al, $0x81\n	jmp guest_io\n"
 	"guest_hlt:	hlt\n	jmp guest_hlt\n"
@@ -43,6 +43,13 @@ __asm__(".pushsection .rodata\n"
 	// An ioeventfd is at this port.
 	"guest_eventfd:	" MEASURED("	outb %al, $0x90\n") "	jmp guest_eventfd\n"
 	TRACE "	outb %al, $0x90\n" TRACE
+	// The APIC timer: set to a deadline that is far off; and the time between one that the guest is busy at and its handler. (32-bit code, too.)
+	"guest_arm:	" MEASURED("	incl %edx\n	movl $0x6e0, %ecx\n	wrmsr\n") "	jmp guest_arm\n"
+	"	rdtsc\n	incl %edx\n	movl $0x6e0, %ecx\n" TRACE "	wrmsr\n" TRACE
+	"guest_tick:	rdtsc\n	addl $20000, %eax\n	adcl $0, %edx\n	movl %eax, %edi\n	movl $0x6e0, %ecx\n	wrmsr\n"
+	"	sti\n1:	jmp 1b\n"
+	"guest_tick_handler:	rdtsc\n	subl %edi, %eax\n	outl %eax, $0x80\n	movl $0x8000, %esp\n"
+	"	movl $0x80b, %ecx\n	xorl %eax, %eax\n	xorl %edx, %edx\n	wrmsr\n	jmp guest_tick\n"
 	"guest_nothing:	" MEASURED("") "	jmp guest_nothing\n"
 	"guest_end:\n"
 	".popsection");
@@ -60,7 +67,9 @@ static const struct kind {
 	{ "vmcall", guest_vmcall, guest_msr, false, KVM_EXIT_IO },
 	{ "rdmsr", guest_msr, guest_wrmsr, false, KVM_EXIT_IO },
 	{ "wrmsr", guest_wrmsr, guest_eventfd, false, KVM_EXIT_IO },
-	{ "eventfd", guest_eventfd, guest_nothing, false, KVM_EXIT_IO },
+	{ "eventfd", guest_eventfd, guest_arm, false, KVM_EXIT_IO },
+	{ "arm", guest_arm, guest_tick, false, KVM_EXIT_IO },
+	{ "tick", guest_tick, guest_nothing, false, KVM_EXIT_IO },
 	{ "nothing", guest_nothing, guest_end, false, KVM_EXIT_IO },
 };
 
@@ -82,11 +91,41 @@ static void run(struct machine *m, uint32_t expected)
 		die("KVM_RUN on %s: exit reason %u, not %u", m->device, m->run->exit_reason, expected);
 }
 
+static bool has_lapic(const struct kind *k)
+{
+	return k->begin == guest_arm || k->begin == guest_tick;
+}
+
+// A local APIC in x2APIC mode, its timer in TSC-deadline mode, and the handler of that.
+static void prepare_lapic(struct machine *m, uint8_t *memory)
+{
+	enum { GDT = 0x3000, IDT = 0x4000, VECTOR = 0x50, TSC_DEADLINE = 2 << 17 };
+	uint64_t handler = CODE + (uint64_t)(guest_tick_handler - guest_tick), gate = handler | 8u << 16 | 0x8e00ull << 32;
+	struct kvm_lapic_state state;
+	struct kvm_sregs sregs;
+
+	machine_set_apic_cpuid(m, m->vcpu_fd, 0);
+	machine_set_mode(m, MODE_PROTECTED32, NULL);
+	machine_add_gdt(m, memory, GDT);
+	memcpy(memory + IDT + 8 * VECTOR, &gate, sizeof(gate));
+	must_ioctl(m, m->vcpu_fd, KVM_GET_SREGS, &sregs);
+	sregs.idt.base = IDT;
+	sregs.idt.limit = 8 * 256 - 1;
+	sregs.apic_base |= 3 << 10;
+	must_ioctl(m, m->vcpu_fd, KVM_SET_SREGS, &sregs);
+	must_ioctl(m, m->vcpu_fd, KVM_GET_LAPIC, &state);
+	memcpy(state.regs + 0xf0, &(uint32_t){ 0x1ff }, 4);
+	memcpy(state.regs + 0x320, &(uint32_t){ TSC_DEADLINE | VECTOR }, 4);
+	must_ioctl(m, m->vcpu_fd, KVM_SET_LAPIC, &state);
+}
+
 static void prepare(struct machine *m, const char *device, const struct kind *k)
 {
 	uint8_t *memory;
 
 	machine_open(m, device);
+	if (has_lapic(k) && machine_enable(m, KVM_CAP_SPLIT_IRQCHIP, 24))
+		die_errno("KVM_CAP_SPLIT_IRQCHIP on %s", device);
 	machine_add_vcpu(m, 0);
 	memory = machine_add_memory(m, 0, 0, MEMORY, 0, NULL);
 	memcpy(memory + CODE, k->begin, (size_t)(k->end - k->begin));
@@ -95,8 +134,12 @@ static void prepare(struct machine *m, const char *device, const struct kind *k)
 
 		must_ioctl(m, m->vm_fd, KVM_IOEVENTFD, &event);
 	}
-	machine_set_cpuid(m);
-	machine_set_mode(m, MODE_LONG64, (uint64_t *)(memory + 0x9000));
+	if (has_lapic(k)) {
+		prepare_lapic(m, memory);
+	} else {
+		machine_set_cpuid(m);
+		machine_set_mode(m, MODE_LONG64, (uint64_t *)(memory + 0x9000));
+	}
 	machine_set_entry(m, CODE, 0x8000);
 	for (int i = 0; i < WARM_UP; i++)
 		run(m, k->exit_reason);
@@ -153,7 +196,7 @@ static const struct kind *kind_named(const char *name)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, name, length))
 			return &kinds[i];
-	die("no kind of exit is called %s; there are io, hlt, mmio, cpuid, vmcall, rdmsr, wrmsr, eventfd, nothing", name);
+	die("no kind of exit is called %s; there are io, hlt, mmio, cpuid, vmcall, rdmsr, wrmsr, eventfd, arm, tick, nothing", name);
 }
 
 int main(int argc, char **argv)

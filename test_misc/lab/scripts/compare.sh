@@ -29,8 +29,8 @@ pv_clock /dev/kvm
 pv_clock /dev/rust_kvm
 # What a VM can be told, and what is counted of it.
 vm_caps /dev/rust_kvm
-exit_cost /dev/rust_kvm io=1300 hlt=1300 cpuid=400 vmcall=400 rdmsr=400 wrmsr=400
-# Where no processor does a local APIC's work: the same again, and there guests that know KVM can end interrupts without an exit.
+exit_cost /dev/rust_kvm io=1300 hlt=1300 cpuid=400 vmcall=400 rdmsr=400 wrmsr=400 arm=750 tick=1500
+# Where no processor does a local APIC's work, its timer's neither: the same again, and there guests that know KVM can end interrupts without an exit.
 rmmod likex
 modprobe likex virtual_interrupts=0
 lapic /dev/rust_kvm

@@ -35,9 +35,9 @@ watch_vmm() {
         if churn 2> /tmp/ask > /tmp/answers && grep -q running /tmp/answers; then
             echo "$kib $files" >> /tmp/samples
         else
-            # Or it ends just now.
+            # Or it is about to end: it has taken its socket away. (On stock KVM some ends took more than ten seconds.)
             sleep 3
-            [ "$(pidof likex-vmm)" != "$vmm" ] || cat /tmp/answers /tmp/ask >> /tmp/deaf
+            [ "$(pidof likex-vmm)" != "$vmm" ] || [ ! -e /tmp/control ] || cat /tmp/answers /tmp/ask >> /tmp/deaf
         fi
         sleep 1
     done
