@@ -83,9 +83,9 @@ void plat_timer_set(struct lkx_vcpu *v, u64 at)
 	v->hw->platform->timer_set(v, at);
 }
 
-void plat_notify(struct lkx_vcpu *v)
+void plat_notify(struct lkx_vcpu *v, bool posted)
 {
-	v->hw->platform->notify(v);
+	v->hw->platform->notify(v, posted);
 }
 
 int plat_block(struct lkx_vcpu *v)

@@ -39,10 +39,14 @@ void plat_page_free(struct lkx_hw *hw, void *page)
 
 void *plat_alloc(struct lkx_hw *hw, size_t size)
 {
-	void *p = may_allocate(hw) ? calloc(1, size) : NULL;
+	/* As the kernel's: of a power of two up to a page it is aligned to that. */
+	bool power = size >= 16 && size <= 4096 && !(size & (size - 1));
+	void *p = !may_allocate(hw) ? NULL : power ? aligned_alloc(size, size) : malloc(size);
 
-	if (p)
+	if (p) {
+		memset(p, 0, size);
 		plat_add64(&hw->objects, 1);
+	}
 	return p;
 }
 

@@ -3,6 +3,7 @@ import CLikexCore
 import CLikexHW
 import Glibc
 import KVMABI
+import Synchronization
 import VMXSim
 import X86
 
@@ -94,18 +95,21 @@ extension Machine {
         let watches =
             vmcs.has(ProcControl.interruptWindowExiting) || vmcs.has(ProcControl.nmiWindowExiting)
         let isTimed = vmcs.has(PinControl.preemptionTimer)
+        let apic = VirtualAPIC(vmcs, vmx.memory)
         // Who has the processor gets something done before it gives way to other threads.
         var mayGiveWay = false
         while true {
             fireTimers()
             let isWanted = isWanted || mayGiveWay && lock.isWanted
             mayGiveWay = true
-            if let exit = boundaryExit(vmcs, isWanted, isTimed && timer.value(at: bus.ticks) == 0) { return exit }
+            let isExpired = isTimed && timer.value(at: bus.ticks) == 0
+            if let exit = boundaryExit(vmcs, apic, isWanted: isWanted, timerExpired: isExpired) { return exit }
             let slice = isTimed ? min(Self.slice, max(timer.remaining(at: bus.ticks), 1)) : Self.slice
-            let end = min(deadline, nextTimer)
+            let end = min(deadline, nextEvent)
             let left = end > bus.ticks ? end - bus.ticks : 1
             let (retired, steps) = (cpu.retired, cpu.steps)
-            let outcome = cpu.run(limit: watches ? 1 : min(slice, left))
+            let isWatched = watches || apic?.isPending == true
+            let outcome = cpu.run(limit: isWatched ? 1 : min(slice, left))
             // Not by instructions alone: a guest whose handlers fault retires none, and its clock must go on.
             bus.ticks &+= max(cpu.retired &- retired, cpu.steps &- steps)
             if outcome == .halted { usleep(100) }
@@ -113,15 +117,40 @@ extension Machine {
         }
     }
 
-    private func boundaryExit(_ vmcs: VMCS, _ isWanted: Bool, _ timerExpired: Bool) -> VMExit? {
-        // Debug traps of the last instruction come first. SDM vol. 3, table 7-2.
-        if cpu.pendingDebug != 0, cpu.interruptShadow != .stackSegment { return nil }
-        let state: UInt64 =
-            (cpu.interruptShadow == .stackSegment ? 2 : cpu.interruptShadow == .sti ? 1 : 0) | (cpu.blocksNMI ? 8 : 0)
-        let reason = vmcs.boundaryExit(
-            BoundaryEvents(externalInterrupt: isWanted, timerExpired: timerExpired),
-            interruptFlag: cpu.flags & Flag.interrupt != 0, interruptibility: state)
-        return reason.map { VMExit($0) }
+    /// What comes between two instructions, until it is a VM exit or there is no more of it.
+    private func boundaryExit(_ vmcs: VMCS, _ apic: VirtualAPIC?, isWanted: Bool, timerExpired: Bool) -> VMExit? {
+        while true {
+            // Debug traps of the last instruction come first. SDM vol. 3, table 7-2.
+            if cpu.pendingDebug != 0, cpu.interruptShadow != .stackSegment { return nil }
+            let state: UInt64 =
+                (cpu.interruptShadow == .stackSegment ? 2 : cpu.interruptShadow == .sti ? 1 : 0) | (cpu.blocksNMI ? 8 : 0)
+            let action = vmcs.boundaryAction(
+                BoundaryEvents(
+                    externalInterrupt: interruptVector(isWanted: isWanted), timerExpired: timerExpired,
+                    virtualInterrupt: apic?.isPending ?? false),
+                interruptFlag: cpu.flags & Flag.interrupt != 0, interruptibility: state)
+            switch action {
+            case nil: return nil
+            case .exit(let reason): return VMExit(reason)
+            case .exitAcknowledged(let vector):
+                var exit = VMExit(.externalInterrupt)
+                exit.event = Injection(vector: vector, kind: .externalInterrupt)
+                return exit
+            case .virtualInterrupt:
+                guard let vector = apic?.deliver() else { return nil }
+                if let exit = settle(vmcs, cpu.deliver(Delivery(vector: vector, kind: .externalInterrupt))) { return exit }
+            case .postedInterrupts:
+                notified.store(false, ordering: .releasing)
+                apic?.takePosted()
+            }
+        }
+    }
+
+    /// The host's interrupt that waits, in Linux's numbers: the highest comes first.
+    private func interruptVector(isWanted: Bool) -> UInt8? {
+        if kicked.load(ordering: .acquiring) { return 0xFD }
+        if notified.load(ordering: .acquiring) { return UInt8(PLAT_NOTIFICATION_VECTOR) }
+        return isWanted ? 0xEC : nil
     }
 
     /// Delivers what VM entry injects. SDM vol. 3, 27.6.

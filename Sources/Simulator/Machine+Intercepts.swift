@@ -19,8 +19,10 @@ extension Machine {
         case .input, .output: return io(vmcs, at, isInput: point == .input)
         case .readMSR, .writeMSR:
             let isWrite = point == .writeMSR
-            guard vmcs.exits(msr: at.number, write: isWrite, vmx.memory) else { return .execute }
-            return .exit(VMExit(isWrite ? .msrWrite : .msrRead, length: at.length))
+            if vmcs.exits(msr: at.number, write: isWrite, vmx.memory) {
+                return .exit(VMExit(isWrite ? .msrWrite : .msrRead, length: at.length))
+            }
+            return isWrite ? writeAPIC(vmcs, at) : readAPIC(vmcs, at)
         case .writeCR: return writeControlRegister(vmcs, at)
         case .readCR: return readControlRegister(vmcs, at)
         case .clts: return finish(vmcs.clts(cpu.cr0), 0)
@@ -76,6 +78,27 @@ extension Machine {
             cpu.registers[Register.rcx], cpu.registers[Register.rsi], cpu.registers[Register.rdi], cpu.rip
         )
         return .exit(exit)
+    }
+
+    private func readAPIC(_ vmcs: VMCS, _ at: Interception) -> Decision {
+        guard let value = vmcs.readAPIC(msr: at.number, vmx.memory) else { return .execute }
+        cpu.registers[Register.rax] = value & 0xFFFF_FFFF
+        cpu.registers[Register.rdx] = value >> 32
+        complete()
+        return .done(.retired)
+    }
+
+    private func writeAPIC(_ vmcs: VMCS, _ at: Interception) -> Decision {
+        switch vmcs.writeAPIC(msr: at.number, at.value, vmx.memory) {
+        case .ordinary: return .execute
+        case .generalProtection: return raise(ProcessorException.generalProtection, 0)
+        case .done:
+            complete()
+            return .done(.retired)
+        case .exit(let reason, let qualification):
+            complete()
+            return .exit(VMExit(reason, qualification: qualification))
+        }
     }
 
     private func writeControlRegister(_ vmcs: VMCS, _ at: Interception) -> Decision {

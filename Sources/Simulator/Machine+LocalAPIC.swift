@@ -22,10 +22,13 @@ extension Machine {
             guard let vcpu = unsafe vcpu else { return }
             unsafe Machine.of(vcpu.pointee.hw).setTimer(vcpu, at)
         }
-        unsafe ops.notify = { vcpu in
+        unsafe ops.notify = { vcpu, isPosted in
             guard let vcpu = unsafe vcpu else { return }
             let machine = unsafe Machine.of(vcpu.pointee.hw)
-            if unsafe plat_load32(&vcpu.pointee.mode) == LKX_IN_GUEST.rawValue {
+            guard unsafe plat_load32(&vcpu.pointee.mode) == LKX_IN_GUEST.rawValue else { return }
+            if isPosted {
+                machine.notified.store(true, ordering: .releasing)
+            } else {
                 machine.kicked.store(true, ordering: .releasing)
             }
         }
@@ -40,8 +43,15 @@ extension Machine {
         nextTimer = unsafe timers.values.min() ?? .max
     }
 
+    /// When time has to stop for something.
+    var nextEvent: UInt64 { min(nextTimer, meanwhile.first?.at ?? .max) }
+
     /// Those whose time has come.
     func fireTimers() {
+        while let first = meanwhile.first, first.at <= bus.ticks {
+            meanwhile.removeFirst()
+            first.act()
+        }
         while bus.ticks >= nextTimer, let vcpu = unsafe timers.min(by: { unsafe $0.value < $1.value })?.key {
             unsafe setTimer(vcpu, 0)
             unsafe lkx_lapic_timer_fired(vcpu)
@@ -54,8 +64,8 @@ extension Machine {
             if bus.ticks >= deadline || entriesLeft <= 0 { return -EINTR }
             if lock.isWanted {
                 loaded?.giveWay()
-            } else if nextTimer != .max {
-                bus.ticks = max(bus.ticks, nextTimer)
+            } else if nextEvent != .max {
+                bus.ticks = max(bus.ticks, nextEvent)
                 fireTimers()
             } else {
                 loaded?.giveWay(pausing: 100)
@@ -63,5 +73,16 @@ extension Machine {
             }
         }
         return 0
+    }
+}
+
+extension SimulatedVM {
+    /// A message to the first of its local APICs, from wherever the machine is. (KVM_SIGNAL_MSI would wait until no guest runs.)
+    func interrupt(_ vector: UInt8) { _ = unsafe lkx_lapic_message(core, 0xFEE0_0000, UInt32(vector)) }
+
+    /// VM exits of its first vCPU, and those for interrupts of the host among them.
+    var exits: (all: UInt64, interrupts: UInt64) {
+        guard let statistics = unsafe vcpus.first?.core.pointee.stats else { return (0, 0) }
+        return (statistics.exits, statistics.irq_exits)
     }
 }

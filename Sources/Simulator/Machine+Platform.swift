@@ -66,7 +66,10 @@ extension Machine {
         }
         unsafe ops.entry_pending = { vcpu in
             guard let vcpu = unsafe vcpu else { return false }
-            return unsafe Machine.of(vcpu.pointee.hw).isWanted
+            let machine = unsafe Machine.of(vcpu.pointee.hw)
+            let act = machine.beforeEntry.take()
+            act?()
+            return machine.isWanted
         }
         unsafe ops.host_event = { _, _ in }
         unsafe ops.entry_end = { vcpu in
@@ -98,6 +101,7 @@ extension Machine {
 
     private func beginEntry(_ vcpu: UnsafeMutablePointer<lkx_vcpu>) -> Bool {
         kicked.store(false, ordering: .releasing)
+        notified.store(false, ordering: .releasing)
         entriesLeft -= 1
         unsafe running = vcpu
         loaded?.loadMSRs()

@@ -27,6 +27,8 @@ import X86
     var msrs = HostMSRs()
     /// Someone wants the guest that runs to leave.
     let kicked = Atomic<Bool>(false)
+    /// The notification of posted interrupts waits to be taken.
+    let notified = Atomic<Bool>(false)
     /// From this tick of the bus's clock on KVM_RUN ends with EINTR, as for a signal: for fuzzers, whose guests spin.
     var deadline: UInt64 = .max
     /// So many more VM entries, of which a guest's first few tell a fuzzer most, until KVM_RUN ends so.
@@ -47,6 +49,10 @@ import X86
     @unsafe var timers: [UnsafeMutablePointer<lkx_vcpu>: UInt64] = unsafe [:]
     /// The first of `timers`.
     var nextTimer: UInt64 = .max
+    /// What others do while a guest runs or waits, each at its tick of the bus's clock, the first first: for tests.
+    var meanwhile: [(at: UInt64, act: () -> Void)] = []
+    /// The same at the last moment before the next VM entry, when what it delivers is settled.
+    var beforeEntry: (() -> Void)?
     private var users = 0
     private var vmCount: UInt64 = 0
     private var vpids: Set<UInt16> = []
@@ -80,16 +86,21 @@ import X86
         }
         // PAUSE, which never exits. Halting and waiting, the interpreter would not tell from running.
         unsafe caps.pointee.disable_exits = UInt32(KVM_X86_DISABLE_EXITS_PAUSE)
-        unsafe bitmap = plat_page_alloc(hw)
+        // Two pages: the second for vCPUs whose APIC's work the processor does.
+        let bitmap = UnsafeMutableRawPointer.allocate(byteCount: 8192, alignment: 4096)
+        unsafe self.bitmap = unsafe bitmap
         unsafe region = plat_page_alloc(hw)
-        guard let bitmap = unsafe bitmap, let region = unsafe region else { throw MissingFeature(name: "memory") }
-        unsafe lkx_msr_bitmap_init(bitmap.assumingMemoryBound(to: UInt8.self), nil)
+        guard let region = unsafe region else { throw MissingFeature(name: "memory") }
+        let bits = unsafe bitmap.assumingMemoryBound(to: UInt8.self)
+        unsafe lkx_msr_bitmap_init(bits, nil)
+        unsafe lkx_msr_bitmap_init(bits + 4096, nil)
+        unsafe lkx_lapic_pass_through(bits + 4096, caps.pointee.posted_interrupts)
         unsafe caps.pointee.msr_bitmap_pa = plat_phys(hw, bitmap)
         unsafe region.storeBytes(of: caps.pointee.revision, as: UInt32.self)
     }
 
     deinit {
-        unsafe plat_page_free(hw, bitmap)
+        unsafe bitmap?.deallocate()
         unsafe plat_page_free(hw, region)
         unsafe hw.deallocate()
         unsafe caps.deallocate()
@@ -97,8 +108,8 @@ import X86
         unsafe platformOps.deallocate()
     }
 
-    /// What the core holds now: pages and objects. The machine's own two pages don't count.
-    var held: UInt64 { unsafe hw.pointee.pages - 2 + hw.pointee.objects }
+    /// What the core holds now: pages and objects. The machine's own page doesn't count.
+    var held: UInt64 { unsafe hw.pointee.pages - 1 + hw.pointee.objects }
 
     static func of(_ hw: UnsafeMutablePointer<lkx_hw>?) -> Machine {
         guard let context = unsafe hw?.pointee.context else { preconditionFailure("a hook without its machine") }

@@ -30,6 +30,20 @@ enum Model {
         return capabilities
     }()
 
+    /// The same with all that an x2APIC can be virtualized by, posted interrupts among it. (Accesses to an xAPIC's page are not simulated: `SimulatedVM`
+    /// sees to it that there are none.)
+    static let postingCapabilities: Capabilities = {
+        var capabilities = Model.capabilities
+        for bit in [
+            Proc2Control.virtualizeApicAccesses, .virtualizeX2apic, .apicRegisterVirtualization, .virtualInterruptDelivery,
+        ] {
+            capabilities.proc2 |= bit.mask << 32
+        }
+        capabilities.pin |= PinControl.postedInterrupts.mask << 32
+        capabilities.truePin |= PinControl.postedInterrupts.mask << 32
+        return capabilities
+    }()
+
     private static let simulated: [Proc2Control] = [
         .enableEpt, .descriptorTableExiting, .enableRdtscp, .enableVpid, .wbinvdExiting, .unrestrictedGuest,
         .rdrandExiting, .enableInvpcid, .rdseedExiting, .useTscScaling,

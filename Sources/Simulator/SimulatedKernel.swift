@@ -5,6 +5,7 @@ import Glibc
 public import KVM
 import KVMABI
 import Synchronization
+import VMXSim
 
 /// LiKeX's device with no hardware and no module: the module's own core, compiled into this process, on a processor written
 /// in Swift. `System(path: SimulatedKernel.path, in: SimulatedKernel())` opens it.
@@ -34,10 +35,14 @@ import Synchronization
     private let table = Mutex(Table())
     private static let ioctls = Dictionary(uniqueKeysWithValues: Ioctl.allCases.map { ($0.request, $0) })
 
-    /// - Parameter logsModifiedPages: the processor has page-modification logging, and the dirty log is by that: the module's parameter `pml`.
-    public init(logsModifiedPages: Bool = false) throws(KVMError) {
+    /// - Parameters:
+    ///   - logsModifiedPages: the processor has page-modification logging, and the dirty log is by that: the module's parameter `pml`.
+    ///   - postsInterrupts: it has posted interrupts, and all that comes with them: the module's parameter `posted_interrupts`.
+    public init(logsModifiedPages: Bool = false, postsInterrupts: Bool = false) throws(KVMError) {
+        var capabilities = postsInterrupts ? Model.postingCapabilities : Model.capabilities
+        if logsModifiedPages { capabilities.proc2 |= Model.loggingCapabilities.proc2 }
         do throws(MissingFeature) {
-            machine = try Machine(logsModifiedPages ? Model.loggingCapabilities : Model.capabilities)
+            machine = try Machine(capabilities)
         } catch {
             throw KVMError(
                 operation: "start the simulator", errno: .noDevice,

@@ -27,6 +27,8 @@ import Synchronization
         unsafe core.pointee.hw = machine.hw
         unsafe core.pointee.caps = UnsafePointer(machine.caps)
         unsafe core.pointee.tsc_khz = Model.kilohertz
+        // The simulated processor doesn't know the APIC-access page: nothing is ever mapped to it.
+        unsafe core.pointee.apic_page_withdrawn = true
         var now = Self.clocks(machine)
         unsafe lkx_clock_start(core, &now)
         isReady = machine.lock.withLock {

@@ -8,6 +8,8 @@ public enum EntryCheck: Sendable, Equatable, CaseIterable {
     case virtualAPICAddress, tprThresholdReserved, tprThresholdAboveVTPR, apicVirtualizationWithoutTPRShadow
     case virtualNMIsWithoutNMIExiting, nmiWindowWithoutVirtualNMIs
     case apicAccessAddress, x2APICWithAPICAccesses, virtualInterruptDeliveryWithoutInterruptExiting
+    case postedInterruptsWithoutDelivery, postedInterruptsWithoutAcknowledgement
+    case postedInterruptVector, postedInterruptDescriptor
     case vpidZero
     case eptpMemoryType, eptpWalkLength, eptpAccessedDirty, eptpReserved
     case unrestrictedGuestWithoutEPT, pmlWithoutEPT, pmlAddress

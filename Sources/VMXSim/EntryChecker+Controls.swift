@@ -78,6 +78,12 @@ extension EntryChecker {
         check(
             .virtualInterruptDeliveryWithoutInterruptExiting, .pinControls,
             !vmcs.has(Proc2Control.virtualInterruptDelivery) || vmcs.has(PinControl.externalInterruptExiting))
+        guard vmcs.has(PinControl.postedInterrupts) else { return }
+        check(.postedInterruptsWithoutDelivery, .pinControls, vmcs.has(Proc2Control.virtualInterruptDelivery))
+        check(.postedInterruptsWithoutAcknowledgement, .exitControls, vmcs.has(ExitControl.acknowledgeInterrupt))
+        check(.postedInterruptVector, .postedInterruptVector, vmcs[.postedInterruptVector] >> 8 == 0)
+        check(
+            .postedInterruptDescriptor, .postedInterruptDescAddr, isAddress(.postedInterruptDescAddr, alignment: 64))
     }
 
     private mutating func ept() {

@@ -12,6 +12,7 @@ extension VMCS {
     public func writeTaskPriority(_ value: UInt64, _ memory: any PhysicalMemory) -> Bool {
         // The four bytes that the task priority has, the upper three zero.
         memory.store(virtualTPR, memory.load(virtualTPR) & ~0xFFFF_FFFF | (value & 15) << 4)
+        VirtualAPIC(self, memory)?.updatePriority()
         return isBelowThreshold(memory)
     }
 

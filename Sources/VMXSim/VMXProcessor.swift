@@ -199,6 +199,7 @@ public final class VMXProcessor {
             return .failed(failEntry(.entryFailMsrLoading, wrong, vmcs))
         }
         vmcs.launchState = .launched
+        VirtualAPIC(vmcs, memory)?.updatePriority()
         caches.enter(vmcs, pcid: state.cr4 & Bit.cr4PCIDE != 0 ? UInt16(state.cr3 & 0xFFF) : 0)
         let event = Injection(
             info: vmcs[.entryInterruptionInfo], errorCode: vmcs[.entryExceptionErrorCode],

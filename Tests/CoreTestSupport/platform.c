@@ -154,9 +154,10 @@ static void timer_set(struct lkx_vcpu *v, u64 at)
 	fake_of(v->hw)->timer_at = at;
 }
 
-static void notify(struct lkx_vcpu *v)
+static void notify(struct lkx_vcpu *v, bool posted)
 {
 	fake_of(v->hw)->notified++;
+	fake_of(v->hw)->posted += posted;
 }
 
 /* Nothing ever comes: a signal does. */

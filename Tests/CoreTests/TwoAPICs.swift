@@ -9,8 +9,8 @@ final class TwoAPICs {
     let other: UnsafeMutablePointer<lkx_vcpu>
     var first: UnsafeMutablePointer<lkx_vcpu> { machine.vcpu }
 
-    init(x2apic: Bool = false) throws {
-        machine = try FakeMachine(reset: .skylake)
+    init(x2apic: Bool = false, on model: ProcessorModel = .skylake) throws {
+        machine = try FakeMachine(reset: model)
         machine.vm.pointee.has_vcpus = false
         #expect(lkx_lapics_enable(machine.vm, 24) == 0)
         #expect(lkx_lapic_create(machine.vcpu) == 0)

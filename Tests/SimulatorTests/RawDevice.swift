@@ -13,10 +13,20 @@ import Simulator
     @unsafe let page: UnsafeMutableRawPointer
     private var memory: [UInt] = []
 
-    init(logsModifiedPages: Bool = false) throws {
-        kernel = try SimulatedKernel(logsModifiedPages: logsModifiedPages)
+    /// - Parameter localAPICs: KVM_CAP_SPLIT_IRQCHIP.
+    init(logsModifiedPages: Bool = false, postsInterrupts: Bool = false, localAPICs: Bool = false) throws {
+        kernel = try SimulatedKernel(logsModifiedPages: logsModifiedPages, postsInterrupts: postsInterrupts)
         system = try kernel.open(SimulatedKernel.path).get()
         vm = Int32(try kernel.ioctl(system, Ioctl.createVm.request, 0).get())
+        if localAPICs {
+            var capability = kvm_enable_cap()
+            capability.cap = UInt32(KVM_CAP_SPLIT_IRQCHIP)
+            capability.args.0 = 24
+            let result = unsafe withUnsafeMutablePointer(to: &capability) { [kernel, vm] in
+                unsafe kernel.ioctl(vm, Ioctl.enableCap.request, UInt(bitPattern: $0))
+            }
+            _ = try result.get()
+        }
         vcpu = Int32(try kernel.ioctl(vm, Ioctl.createVcpu.request, 0).get())
         unsafe page = try kernel.map(vcpu, 8192).get()
     }

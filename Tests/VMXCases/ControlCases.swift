@@ -13,7 +13,9 @@ package enum ControlCases {
 
     package static let execution: [EntryCase] = [
         no(.long64, .pinControls, 0x2F, .pinControls),
-        no(.long64, .pinControls, 0xBF, .pinControls),
+        no(
+            .long64, .pinControls, 0xBF, .pinControls, .postedInterruptsWithoutDelivery,
+            .postedInterruptsWithoutAcknowledgement),
         no(.long64, .pinControls, 0x13F, .pinControls),
         no(.long64, .pinControls, 0x7F),
         no(.long64, .procControls, 0x9100_61F2, .procControls),
@@ -56,6 +58,13 @@ package enum ControlCases {
         no3(
             .long64, .pinControls, 0x3E, .procControls, shadow, .proc2Controls, proc2 | 1 << 9,
             .virtualInterruptDeliveryWithoutInterruptExiting),
+        posted([]),
+        posted([(.proc2Controls, proc2)], .postedInterruptsWithoutDelivery),
+        posted([(.exitControls, exit)], .postedInterruptsWithoutAcknowledgement),
+        posted([(.postedInterruptVector, 0x1F2)], .postedInterruptVector),
+        posted([(.postedInterruptDescAddr, 0x5020)], .postedInterruptDescriptor),
+        posted([(.postedInterruptDescAddr, 1 << 40)], .postedInterruptDescriptor),
+        posted([(.pinControls, 0x3F), (.postedInterruptVector, 0x1F2), (.postedInterruptDescAddr, 0x5020)]),
         no(.long64, .vpid, 0, .vpidZero),
         no2(.long64, .vpid, 0, .proc2Controls, 0x82),
         no(.long64, .eptPointer, 0x10_001C, .eptpMemoryType),
@@ -85,6 +94,15 @@ package enum ControlCases {
         no2(.long64, .proc2Controls, proc2 | 1 << 14, .vmwriteBitmap, 1 << 41, .shadowingBitmapAddress),
         no2(.long64, .proc2Controls, proc2 | 1 << 18, .veInformationAddr, 0x18, .veInformationAddress),
     ]
+
+    /// All that posted interrupts want, and then the changes.
+    private static func posted(_ changes: [(VMCSField, UInt64)], _ expected: EntryCheck...) -> EntryCase {
+        let all: [(VMCSField, UInt64)] = [
+            (.pinControls, 0xBF), (.procControls, shadow), (.proc2Controls, proc2 | 1 << 9), (.exitControls, exit | 1 << 15),
+            (.postedInterruptVector, 0xF2), (.postedInterruptDescAddr, 0x5040),
+        ]
+        return EntryCase(base: .long64, changes: all + changes, variant: .postedInterrupts, expected: expected)
+    }
 
     package static let exitAndEntry: [EntryCase] = [
         no(.long64, .exitControls, exit & ~1, .exitControls),

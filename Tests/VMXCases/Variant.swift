@@ -27,6 +27,10 @@ package struct Variant: Sendable {
         $0.entry |= 1 << (32 + 16)
         $0.trueEntry |= 1 << (32 + 16)
     }
+    package static let postedInterrupts = Variant("with posted interrupts") {
+        $0.pin |= 1 << (32 + 7)
+        $0.truePin |= 1 << (32 + 7)
+    }
     package static let withoutHalt = Variant("without the HLT activity state") { $0.misc &= ~(1 << 6) }
     package static let withoutPML = Variant("without PML") { $0.proc2 &= ~(1 << (32 + 17)) }
 

@@ -71,8 +71,12 @@ static u8 processor_priority(const struct lkx_lapic *l)
 
 int lkx_lapic_highest(struct lkx_vcpu *v)
 {
-	int vector = highest(v->lapic->irr);
+	int vector;
 
+	/* There it has a part of them. */
+	if (lkx_lapic_is_posted_to(v))
+		lkx_lapic_unload(v);
+	vector = highest(v->lapic->irr);
 	if (vector < 0 || !lkx_lapic_enabled(v))
 		return -1;
 	lkx_lapic_unload(v);
@@ -119,7 +123,8 @@ bool lkx_lapic_offer(struct lkx_vcpu *v, bool now)
 {
 	struct lkx_lapic *l = v->lapic;
 	bool extint = l->extint_pending && lkx_lapic_accepts_extint(v);
-	int vector = extint ? l->extint_vector : lkx_lapic_highest(v);
+	/* What the processor delivers is not for anybody to inject. */
+	int vector = extint ? l->extint_vector : lkx_lapic_posts(v) ? -1 : lkx_lapic_highest(v);
 
 	if (now && vector >= 0) {
 		if (extint)

@@ -66,9 +66,12 @@ enum lkx_delivery { DELIVERY_FIXED, DELIVERY_LOWEST, DELIVERY_SMI, DELIVERY_REMO
 
 /* [a] written by any thread with atomic operations  [r] the vCPU's own, read by any thread: aligned, so whole */
 struct lkx_lapic {
-	u32 reg[LAPIC_REGISTERS]; /* [r]; not those below, nor PPR and current count */
+	/* IRR is what comes for the vCPU; with `descriptor` it is a posted-interrupt descriptor. SDM vol. 3, 30.6. */
+	u64 irr[4];               /* [a], by processors, too */
+	u64 descriptor[4];        /* always 0: who sends, notifies; nothing goes by its bit for that */
+	u32 reg[LAPIC_REGISTERS]; /* [r]; not those above and below, nor PPR and current count */
 	u64 isr[4];
-	u64 irr[4], tmr[4];       /* [a] */
+	u64 tmr[4];               /* [a] */
 	u64 posted;               /* [a] */
 	u64 timer_at;             /* when it fires, in plat_now's nanoseconds; 0: it does not run */
 	bool timer_waits;         /* the platform's timer may be set */
@@ -85,10 +88,14 @@ struct lkx_lapic {
 	/* lapic_virtual.c */
 	u32 *page;                /* [I] the virtual-APIC page, the processor's while the guest runs; NULL: the processor has no use for one */
 	u32 offered;              /* what its mode can have of the processor: LKX_X2APIC_VIRTUALIZATION, LKX_XAPIC_VIRTUALIZATION, 0 */
-	u32 controls;             /* what of that is in the VMCS; with APIC-register virtualization it does the APIC's work */
-	bool in_page;             /* TPR (with v->cr8) and ISR are in the page, not here; in xAPIC mode ICR's high half, too */
+	u32 controls;             /* [r] what of that is in the VMCS; with APIC-register virtualization it does the APIC's work */
+	bool in_page;             /* TPR (with v->cr8) and ISR are in the page, not here; in xAPIC mode ICR's high half, too; a part of IRR where posted */
 	bool registers_in_page;   /* those that are only read there are as here */
 };
+/* What is allocated: a power of two, so that it is aligned to that, and the descriptor with it. */
+#define LKX_LAPIC_BYTES 512
+_Static_assert(sizeof(struct lkx_lapic) <= LKX_LAPIC_BYTES && !offsetof(struct lkx_lapic, irr) && offsetof(struct lkx_lapic, descriptor) == 32,
+	       "a posted-interrupt descriptor, 64-byte aligned");
 
 /* KVM_CAP_SPLIT_IRQCHIP: 0, -EINVAL, -EEXIST. The slots lock is held. */
 int lkx_lapics_enable(struct lkx_vm *vm, u64 pins);
@@ -136,6 +143,18 @@ static inline bool lkx_lapic_x2apic(const struct lkx_vcpu *v)
 static inline bool lkx_lapic_virtual_eoi(const struct lkx_vcpu *v)
 {
 	return v->lapic->offered & CTRL(PROC2, VIRTUAL_INTERRUPT_DELIVERY);
+}
+
+/* The VMCS has the processor take interrupts from IRR and deliver them: without an exit, while the guest runs. Any thread's question. */
+static inline bool lkx_lapic_is_posted_to(const struct lkx_vcpu *v)
+{
+	return v->vm->caps->posted_interrupts && (plat_load32(&v->lapic->controls) & CTRL(PROC2, VIRTUAL_INTERRUPT_DELIVERY));
+}
+
+/* From the next entry on that will be so. (Not while a debugger holds interrupts back.) */
+static inline bool lkx_lapic_posts(const struct lkx_vcpu *v)
+{
+	return v->vm->caps->posted_interrupts && lkx_lapic_virtual_eoi(v) && !(v->guest_debug & KVM_GUESTDBG_BLOCKIRQ);
 }
 
 /* As after reset, or INIT. */
@@ -208,8 +227,8 @@ void lkx_lapic_follow_routes(struct lkx_vcpu *v);
 bool lkx_lapic_map(struct lkx_vcpu *v, u64 gpa, u64 qualification);
 /* Maps the APIC-access page, with a filled cache; or takes it away for good, with NULL. Is it there? */
 bool lkx_lapic_set_page(struct lkx_vm *vm, struct lkx_ept_cache *cache);
-/* Makes of a page of lkx_msr_bitmap_init that for vCPUs whose APIC's work the processor does. */
-void lkx_lapic_pass_through(u8 *page);
+/* Makes of a page of lkx_msr_bitmap_init that for vCPUs whose APIC's work the processor does; `posted`: the delivery of interrupts, too. */
+void lkx_lapic_pass_through(u8 *page, bool posted);
 
 /* --- lapic_run.c --- */
 

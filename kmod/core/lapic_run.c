@@ -31,7 +31,7 @@ int lkx_lapic_create(struct lkx_vcpu *v)
 
 	if (!v->vm->irqchip_split)
 		return 0;
-	v->lapic = plat_alloc(v->hw, sizeof(*v->lapic));
+	v->lapic = plat_alloc(v->hw, LKX_LAPIC_BYTES);
 	if (!v->lapic)
 		return -ENOMEM;
 	r = plat_lapic_create(v);
@@ -45,6 +45,10 @@ int lkx_lapic_create(struct lkx_vcpu *v)
 		    !set_page(v, VMCS_APIC_ACCESS_ADDR, &v->vm->apic_page))
 			return -ENOMEM;
 		vmcs_write32(v->hw, TPR_THRESHOLD, 0);
+		if (v->vm->caps->posted_interrupts) {
+			vmcs_write16(v->hw, POSTED_INTERRUPT_VECTOR, PLAT_NOTIFICATION_VECTOR);
+			vmcs_write64(v->hw, POSTED_INTERRUPT_DESC_ADDR, plat_phys(v->hw, v->lapic));
+		}
 	}
 	if (!(v->apic_base & APIC_BASE_BSP))
 		v->mp_state = KVM_MP_STATE_UNINITIALIZED;

@@ -40,7 +40,7 @@ void lkx_lapic_post(struct lkx_vcpu *v, u64 what)
 		new_value |= what;
 	} while (plat_cmpxchg64(posted, old, new_value) != old);
 	lkx_request(v, LKX_REQUEST_LAPIC);
-	plat_notify(v);
+	plat_notify(v, false);
 }
 
 /* True where it was clear. */
@@ -67,10 +67,13 @@ bool lkx_lapic_interrupt(struct lkx_vcpu *v, u8 vector, bool level)
 		return false;
 	}
 	set_bit_of(l->tmr, vector, level);
-	/* Who set it before sees to it that the vCPU looks. */
+	/*
+	 * Who set it before sees to it that the vCPU looks. The request is made also where its processor delivers the interrupt by itself: it may
+	 * have left the guest before it was notified.
+	 */
 	if (set_bit_of(l->irr, vector, true)) {
 		lkx_request(v, LKX_REQUEST_LAPIC);
-		plat_notify(v);
+		plat_notify(v, lkx_lapic_is_posted_to(v));
 	}
 	return true;
 }

@@ -3,12 +3,28 @@
  * A local APIC on a processor that does part of its work. SDM vol. 3, chapter 30.
  *
  * Its TPR and ISR are either where lapic.c works on them or, while `in_page`, in the virtual-APIC page, where the processor does: before an entry
- * they go there, and whoever wants them takes them out first. IRR stays here, and RVI is 0: interrupts are injected as on any processor. Where one
- * waits that their priority holds back, the processor leaves the APIC to this module until the guest has written what lets it through.
+ * they go there, and whoever wants them takes them out first. Without posted interrupts IRR stays here, and RVI is 0: interrupts are injected as on any
+ * processor. Where one waits that their priority holds back, the processor leaves the APIC to this module until the guest has written what lets it
+ * through.
  *
  * In x2APIC mode the ends of interrupts, the task priority and most reads cost no exit. (Virtual-interrupt delivery could do all the rest, too, but
  * without posted interrupts it saves no more than some interrupt-window exits; and the lab's processor delivers what waits in RVI when the host is
  * interrupted, be the guest's IF 0 or not: test_misc/lab/README.md.)
+ *
+ * With posted interrupts (SDM vol. 3, 30.6) it does the rest in x2APIC mode. `irr` is the posted-interrupt descriptor's: whoever sends sets a bit there,
+ * makes the request and notifies, as ever. What is different is the notification of a vCPU in the guest. It is an interrupt of
+ * PLAT_NOTIFICATION_VECTOR, for which the processor takes all of `irr` into the page's IRR (VIRR) and what is highest there into RVI, delivers that
+ * when the guest's IF and priority let it, and exits for none of this. Before an entry this module does the same (post). So an interrupt is in `irr`
+ * or in VIRR until it is in service, and in one of them only: whoever wants IRR takes VIRR back first, and RVI goes by what the page has then.
+ *
+ *   - The request is made in any case, and looked at before each entry: a notification that comes when its vCPU has just left the guest, or another
+ *     runs there, finds nothing to do, and the bit in `irr` must not wait for the next one. What that costs is a look around at the next exit.
+ *   - Who asks whether interrupts are posted to a vCPU (lkx_lapic_is_posted_to) may be told what was true a moment ago. A notification where they are
+ *     not ends the lap, as any interrupt does, and so does an ordinary interrupt where they are.
+ *   - What came besides interrupts (l->posted) needs an exit, and is notified so.
+ *   - Nothing here is for events.c to inject (lkx_lapic_offer), but ExtINT, and an interrupt on whose way to its handler the guest exited: that one is in
+ *     service, and IDT-vectoring information has it. While it or ExtINT wait for a window the processor recognizes none of its own. SDM vol. 3, 30.2.1.
+ *   - A guest's IPI to itself is in VIRR and RVI without an exit: its MSR is passed through.
  *
  * In xAPIC mode that are the task priority, nearly all reads, and ICR's high half. Other writes the processor does in the page, and then exits, behind
  * the instruction. Ends of interrupts are among them: what could do these is virtual-interrupt delivery, and with that a guest's IPI to itself goes
@@ -35,16 +51,45 @@ static u32 *word(const struct lkx_lapic *l, u32 reg)
 	return &l->page[reg * PAGE_STRIDE];
 }
 
+/* 64 of 256 bits. */
+static u64 get(const u32 *from)
+{
+	return from[0] | (u64)from[PAGE_STRIDE] << 32;
+}
+
+static void put(u32 *to, u64 bits)
+{
+	to[0] = bits;
+	to[PAGE_STRIDE] = bits >> 32;
+}
+
+/* Back to what came meanwhile. */
+static void take_back(u64 *irr, u32 *from)
+{
+	u64 bits = get(from), old;
+
+	put(from, 0);
+	while (bits) {
+		old = plat_load64(irr);
+		if (plat_cmpxchg64(irr, old, old | bits) == old)
+			return;
+	}
+}
+
 void lkx_lapic_unload(struct lkx_vcpu *v)
 {
 	struct lkx_lapic *l = v->lapic;
+	bool posted = lkx_lapic_is_posted_to(v);
 	u32 i;
 
 	if (!l->in_page)
 		return;
 	l->in_page = false;
-	for (i = 0; i < 4; i++)
-		l->isr[i] = *word(l, LAPIC_ISR + 2 * i) | (u64)*word(l, LAPIC_ISR + 2 * i + 1) << 32;
+	for (i = 0; i < 4; i++) {
+		l->isr[i] = get(word(l, LAPIC_ISR + 2 * i));
+		if (posted)
+			take_back(&l->irr[i], word(l, LAPIC_IRR + 2 * i));
+	}
 	if (l->controls & ACCESSES)
 		l->reg[LAPIC_ICR2] = *word(l, LAPIC_ICR2) & 0xff000000;
 	l->reg[LAPIC_TPR] = *word(l, LAPIC_TPR) & 0xff;
@@ -131,7 +176,7 @@ int lkx_exit_virtual_apic(struct lkx_vcpu *v)
 		value = *word(l, offset);
 		/* The page has it all anew before the next entry: what such a register doesn't take is not read back. */
 		lkx_lapic_recall(v);
-		lkx_lapic_write(v, offset, value, false);
+		lkx_lapic_write(v, offset, value, lkx_lapic_x2apic(v));
 	} else {
 		lkx_lapic_interrupt_over(v, q);
 	}
@@ -144,7 +189,7 @@ static void change_controls(struct lkx_vcpu *v, u32 controls)
 	u32 changed = l->controls ^ controls;
 
 	lkx_lapic_unload(v);
-	l->controls = controls;
+	plat_store32(&l->controls, controls);
 	if (changed & REGISTERS) {
 		v->proc_controls ^= PROC_TOGGLED;
 		vmcs_write32(v->hw, PROC_CONTROLS, v->proc_controls);
@@ -153,47 +198,71 @@ static void change_controls(struct lkx_vcpu *v, u32 controls)
 	if (changed & ACCESSES)
 		v->tlb_generation = LKX_TLB_STALE;
 	vmcs_write32(v->hw, PROC2_CONTROLS, vmcs_read32(v->hw, PROC2_CONTROLS) ^ changed);
+	if (v->vm->caps->posted_interrupts && (changed & CTRL(PROC2, VIRTUAL_INTERRUPT_DELIVERY)))
+		vmcs_write32(v->hw, PIN_CONTROLS, vmcs_read32(v->hw, PIN_CONTROLS) ^ CTRL(PIN, POSTED_INTERRUPTS));
 	lkx_msr_bitmap_follow(v);
 	lkx_lapic_follow_routes(v);
 }
 
-static void put(u32 *to, const u64 bits[4])
+static void put_all(u32 *to, const u64 bits[4])
 {
 	u32 i;
 
-	for (i = 0; i < 4; i++, to += 2 * PAGE_STRIDE) {
-		u64 these = plat_load64(&bits[i]);
+	for (i = 0; i < 4; i++, to += 2 * PAGE_STRIDE)
+		put(to, plat_load64(&bits[i]));
+}
 
-		to[0] = these;
-		to[PAGE_STRIDE] = these >> 32;
+/* What came goes to where the processor has what it has yet to deliver. Its highest, for RVI, or 0. */
+static u8 post(struct lkx_lapic *l)
+{
+	u32 *to = word(l, LAPIC_IRR), i;
+	u8 highest = 0;
+
+	for (i = 0; i < 4; i++, to += 2 * PAGE_STRIDE) {
+		u64 bits = get(to);
+
+		if (plat_load64(&l->irr[i]))
+			put(to, bits |= plat_xchg64(&l->irr[i], 0));
+		if (bits)
+			highest = i * 64 + 63 - __builtin_clzll(bits);
 	}
+	return highest;
 }
 
 void lkx_lapic_load(struct lkx_vcpu *v)
 {
 	struct lkx_lapic *l = v->lapic;
 	u32 controls = l->offered, i;
+	bool posts = lkx_lapic_posts(v);
+	u16 status;
 
-	if (controls && lkx_lapic_holds_back(v))
+	if (controls && !posts && ((v->guest_debug & KVM_GUESTDBG_BLOCKIRQ) || lkx_lapic_holds_back(v)))
 		controls &= ACCESSES;
 	if (controls != l->controls)
 		change_controls(v, controls);
-	if (!(controls & REGISTERS) || l->in_page)
+	if (!(controls & REGISTERS) || (l->in_page && !posts))
 		return;
-	for (i = 0; i < LAPIC_REGISTERS && !l->registers_in_page; i++)
-		*word(l, i) = l->reg[i];
-	l->in_page = l->registers_in_page = true;
-	*word(l, LAPIC_TPR) = l->reg[LAPIC_TPR];
-	put(word(l, LAPIC_ISR), l->isr);
-	if (controls & ACCESSES) {
-		put(word(l, LAPIC_TMR), l->tmr);
-		put(word(l, LAPIC_IRR), l->irr);
+	if (l->in_page) {
+		status = vmcs_read16(v->hw, GUEST_INTERRUPT_STATUS) & 0xff00;
+	} else {
+		for (i = 0; i < LAPIC_REGISTERS && !l->registers_in_page; i++)
+			*word(l, i) = l->reg[i];
+		l->in_page = l->registers_in_page = true;
+		*word(l, LAPIC_TPR) = l->reg[LAPIC_TPR];
+		put_all(word(l, LAPIC_ISR), l->isr);
+		if (controls & ACCESSES) {
+			put_all(word(l, LAPIC_TMR), l->tmr);
+			put_all(word(l, LAPIC_IRR), l->irr);
+		}
+		/* SVI is what is in service, or 0. The processor finds its PPR at entry. */
+		status = max(lkx_lapic_in_service(v), 0) << 8;
 	}
-	/* SVI is what is in service, or 0. The processor finds its PPR at entry. */
-	vmcs_write16(v->hw, GUEST_INTERRUPT_STATUS, max(lkx_lapic_in_service(v), 0) << 8);
+	if (posts)
+		status |= post(l);
+	vmcs_write16(v->hw, GUEST_INTERRUPT_STATUS, status);
 }
 
-void lkx_lapic_pass_through(u8 *page)
+void lkx_lapic_pass_through(u8 *page, bool posted)
 {
 	u32 reg;
 
@@ -202,4 +271,6 @@ void lkx_lapic_pass_through(u8 *page)
 			page[(LAPIC_MSR_FIRST + reg) / 8] &= ~(1u << (reg % 8));
 	/* Writes. */
 	page[2048 + (LAPIC_MSR_FIRST + LAPIC_TPR) / 8] &= ~(1u << (LAPIC_TPR % 8) | 1u << (LAPIC_EOI % 8));
+	if (posted)
+		page[2048 + (LAPIC_MSR_FIRST + LAPIC_SELF_IPI) / 8] &= ~(1u << (LAPIC_SELF_IPI % 8));
 }

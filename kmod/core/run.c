@@ -107,7 +107,7 @@ static void read_exit(struct lkx_vcpu *v)
 	reason = e->reason;
 	if (reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIGURATION) {
 		e->gpa = vmcs_read64(hw, GUEST_PHYSICAL_ADDRESS);
-	} else if (reason == EXIT_EXCEPTION_NMI) {
+	} else if (reason <= EXIT_EXTERNAL_INTERRUPT) { /* or EXIT_EXCEPTION_NMI */
 		e->interruption_info = vmcs_read32(hw, EXIT_INTERRUPTION_INFO);
 		e->interruption_error = vmcs_read32(hw, EXIT_INTERRUPTION_ERROR_CODE);
 	}

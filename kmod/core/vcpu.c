@@ -32,7 +32,7 @@ static void init_controls(struct lkx_vcpu *v)
 {
 	const struct lkx_vmx_caps *caps = v->vm->caps;
 	struct lkx_hw *hw = v->hw;
-	u32 pin = caps->pin, proc2 = caps->proc2;
+	u32 pin = caps->pin, proc2 = caps->proc2, exit = caps->exit;
 
 	if (caps->preemption_timer && (caps->preemption_ticks || (caps->apic_timer && v->vm->irqchip_split)))
 		pin |= CTRL(PIN, PREEMPTION_TIMER);
@@ -40,6 +40,8 @@ static void init_controls(struct lkx_vcpu *v)
 		proc2 |= CTRL(PROC2, ENABLE_VPID);
 	if (v->pml)
 		proc2 |= CTRL(PROC2, ENABLE_PML);
+	if (caps->acknowledge_interrupts)
+		exit |= CTRL(EXIT, ACKNOWLEDGE_INTERRUPT);
 	v->proc_controls = caps->proc;
 	/* PAUSE never exits. */
 	if (v->vm->disabled_exits & KVM_X86_DISABLE_EXITS_HLT)
@@ -49,7 +51,7 @@ static void init_controls(struct lkx_vcpu *v)
 	vmcs_write32(hw, PIN_CONTROLS, pin);
 	vmcs_write32(hw, PROC_CONTROLS, v->proc_controls);
 	vmcs_write32(hw, PROC2_CONTROLS, proc2);
-	vmcs_write32(hw, EXIT_CONTROLS, caps->exit);
+	vmcs_write32(hw, EXIT_CONTROLS, exit);
 	vmcs_write32(hw, ENTRY_CONTROLS, caps->entry);
 	vmcs_write32(hw, EXCEPTION_BITMAP, EXCEPTIONS_THAT_EXIT);
 	/* With the mask and match both 0 and #PF's bit clear, no page fault exits. */

@@ -20,7 +20,7 @@ struct lkx_exit {
 	u32 instruction_length;
 	u64 qualification;
 	u64 gpa;               /* EPT violation and misconfiguration only */
-	u32 interruption_info; /* exception or NMI only */
+	u32 interruption_info; /* exception or NMI only, and an external interrupt that was acknowledged */
 	u32 interruption_error;
 	u32 idt_vectoring_info;
 	u32 idt_vectoring_error;

@@ -131,7 +131,7 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	u64 basic = hw_rdmsr(hw, MSR_VMX_BASIC);
 	u64 ept, misc;
 	/* The TRUE MSRs sit 12 above the first four and also name the controls whose default is 1. */
-	u32 base = basic & VMX_BASIC_TRUE_CONTROLS ? 0x48d : 0x481, proc2_may;
+	u32 base = basic & VMX_BASIC_TRUE_CONTROLS ? 0x48d : 0x481, pin_may, proc2_may;
 
 	*caps = (struct lkx_vmx_caps){
 		.revision = basic & 0x7fffffff,
@@ -161,6 +161,7 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	if (*missing)
 		return -ENODEV;
 	caps->ept_ad = ept & EPT_CAP_AD;
+	pin_may = hw_rdmsr(hw, base) >> 32;
 	proc2_may = hw_rdmsr(hw, MSR_VMX_PROC2_CONTROLS) >> 32;
 	caps->pml = caps->ept_ad && (proc2_may & CTRL(PROC2, ENABLE_PML));
 	caps->ept_level = !(ept & EPT_CAP_2M) ? 1 : !(ept & EPT_CAP_1G) ? 2 : 3;
@@ -169,13 +170,16 @@ int lkx_vmx_caps_read(struct lkx_hw *hw, struct lkx_vmx_caps *caps, const char *
 	caps->vpid = (ept & VPID_CAP_INVVPID) && (ept & VPID_CAP_SINGLE) && (proc2_may & CTRL(PROC2, ENABLE_VPID));
 	caps->virtual_interrupts = (hw_rdmsr(hw, base + 1) >> 32 & CTRL(PROC, TPR_SHADOW)) &&
 				   !(~proc2_may & (LKX_X2APIC_VIRTUALIZATION | LKX_XAPIC_VIRTUALIZATION));
+	caps->acknowledge_interrupts = (hw_rdmsr(hw, base + 2) >> 32) & CTRL(EXIT, ACKNOWLEDGE_INTERRUPT);
+	caps->posted_interrupts = caps->virtual_interrupts && caps->acknowledge_interrupts &&
+				  (pin_may & CTRL(PIN, POSTED_INTERRUPTS));
 	caps->tsc_scaling = caps->proc2 & CTRL(PROC2, USE_TSC_SCALING);
 	caps->rdtscp = caps->proc2 & CTRL(PROC2, ENABLE_RDTSCP);
 	caps->invpcid = caps->proc2 & CTRL(PROC2, ENABLE_INVPCID);
 
 	misc = hw_rdmsr(hw, MSR_VMX_MISC);
 	caps->preemption_timer_shift = misc & 31;
-	caps->preemption_timer = (hw_rdmsr(hw, base) >> 32) & CTRL(PIN, PREEMPTION_TIMER);
+	caps->preemption_timer = pin_may & CTRL(PIN, PREEMPTION_TIMER);
 	/* On processors older than those with APIC-register virtualization it may count too slowly (errata of 2008 to 2012). */
 	caps->apic_timer = caps->preemption_timer && caps->virtual_interrupts;
 

@@ -30,6 +30,8 @@ struct lkx_vmx_caps {
 	bool rdtscp, invpcid;
 	bool pml;                /* the dirty log by page-modification logging (pml.h) */
 	bool virtual_interrupts; /* the processor does what a local APIC does most: LKX_X2APIC_VIRTUALIZATION, LKX_XAPIC_VIRTUALIZATION */
+	bool acknowledge_interrupts; /* external-interrupt exits take the interrupt out of the host's interrupt controller, and say its vector */
+	bool posted_interrupts;  /* both, and in x2APIC mode it delivers interrupts, too, without exits (lapic_virtual.c) */
 	/* what the processor's page walks, the guest's included, go by */
 	u8 physical_bits;
 	bool pages_1gb;

@@ -67,7 +67,7 @@ static inline void plat_tables_add(struct lkx_hw *hw, s64 n)
 	this_cpu_add(lkx_tables, n);
 }
 
-/* `size` zeroed bytes, or NULL. */
+/* `size` zeroed bytes, or NULL; where that is a power of two and at most a page, at an address that it divides, and in one piece of memory. */
 static inline void *plat_alloc(struct lkx_hw *hw, size_t size)
 {
 	return kvzalloc(size, GFP_KERNEL_ACCOUNT);
@@ -280,11 +280,11 @@ static inline bool plat_entry_pending(struct lkx_vcpu *v)
 {
 	return __xfer_to_guest_mode_work_pending();
 }
-/* After an exit, interrupts still off: hands an NMI or machine check that caused it to the host. */
+/* After an exit, interrupts still off: hands an NMI or machine check that caused it to the host. (Not yet an external interrupt.) */
 void plat_host_event(struct lkx_vcpu *v, u32 interruption_info);
 /* The CPU this vCPU last ran on, for people. */
 u32 plat_cpu(struct lkx_vcpu *v);
-/* Interrupts on again: a host interrupt that caused the exit is taken here. */
+/* Interrupts on again: a host interrupt that caused the exit is taken here, be it that of v->exit.interruption_info. */
 void plat_entry_end(struct lkx_vcpu *v);
 
 /* --- local APICs (linux/lapic.c) --- */
@@ -300,8 +300,13 @@ static inline u64 plat_now(struct lkx_hw *hw)
 
 /* At `at` of that clock, or as soon as it is past, lkx_lapic_timer_fired, in any context; in place of what was set before. 0: not at all. */
 void plat_timer_set(struct lkx_vcpu *v, u64 at);
-/* LKX_REQUEST_LAPIC was made, from any context: v leaves the guest, or plat_block. */
-void plat_notify(struct lkx_vcpu *v);
+/*
+ * LKX_REQUEST_LAPIC was made, from any context: v leaves the guest, or plat_block. `posted`: in the guest, by an interrupt of
+ * PLAT_NOTIFICATION_VECTOR, which a processor that has v's posted interrupts to process does without leaving it.
+ */
+void plat_notify(struct lkx_vcpu *v, bool posted);
+/* The host does nothing of such an interrupt but to acknowledge it: stock KVM's, POSTED_INTR_VECTOR. */
+#define PLAT_NOTIFICATION_VECTOR 0xf2
 /* Waits, interrupts on, until there is LKX_REQUEST_LAPIC: 0; or a signal, whatever else there is: -EINTR. */
 int plat_block(struct lkx_vcpu *v);
 

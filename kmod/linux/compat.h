@@ -64,6 +64,23 @@ static inline void lkx_shrinker_free(struct shrinker *s)
 	} while (0)
 #endif
 
+/*
+ * Whether the module can call the host's interrupt handlers, and send interrupts of a vector that nobody else uses: that of stock KVM, whose handler
+ * the kernel has where KVM was configured. With FRED handlers are not in the IDT.
+ */
+static inline bool lkx_can_take_interrupts(void)
+{
+#if IS_ENABLED(CONFIG_KVM)
+#ifdef X86_FEATURE_FRED
+	return !cpu_feature_enabled(X86_FEATURE_FRED);
+#else
+	return true;
+#endif
+#else
+	return false;
+#endif
+}
+
 /* emergency.c */
 #define LKX_STOCK_TAKES_SLOT_AT_LOAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
 

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <asm/apic.h>
 #include <trace/events/ipi.h> /* newer kernels' smp_send_reschedule is a macro that uses it */
 
 /* A vCPU that is woken soon after it went to sleep looks around for a while the next time: sleeping and waking cost more than that. */
@@ -53,7 +54,7 @@ void plat_timer_set(struct lkx_vcpu *v, u64 at)
 		hrtimer_cancel(timer);
 }
 
-void plat_notify(struct lkx_vcpu *v)
+void plat_notify(struct lkx_vcpu *v, bool posted)
 {
 	struct linux_vcpu *lv = linux_vcpu(v);
 	int cpu;
@@ -64,7 +65,14 @@ void plat_notify(struct lkx_vcpu *v)
 		return;
 	cpu = READ_ONCE(lv->cpu);
 	/* An interrupt that this very CPU is in has ended the lap already. */
-	if (cpu >= 0 && cpu != raw_smp_processor_id() && cpu_online(cpu))
+	if (cpu < 0 || cpu == raw_smp_processor_id() || !cpu_online(cpu))
+		return;
+#ifdef POSTED_INTR_VECTOR
+	BUILD_BUG_ON(POSTED_INTR_VECTOR != PLAT_NOTIFICATION_VECTOR);
+#endif
+	if (posted)
+		apic->send_IPI(cpu, PLAT_NOTIFICATION_VECTOR);
+	else
 		smp_send_reschedule(cpu);
 }
 

@@ -35,9 +35,10 @@ static int __init likex_init(void)
 		return r;
 	}
 	lkx_debugfs_init();
-	pr_info("%s: EPT%s%s%s, controls pin %#x proc %#x proc2 %#x exit %#x entry %#x\n", LIKEX_DEVICE_PATH,
-		lkx_caps.ept_ad ? " A/D" : "", lkx_caps.pml ? ", PML" : "", lkx_caps.vpid ? ", VPID" : "", lkx_caps.pin, lkx_caps.proc,
-		lkx_caps.proc2, lkx_caps.exit, lkx_caps.entry);
+	pr_info("%s: EPT%s%s%s%s, controls pin %#x proc %#x proc2 %#x exit %#x entry %#x\n", LIKEX_DEVICE_PATH,
+		lkx_caps.ept_ad ? " A/D" : "", lkx_caps.pml ? ", PML" : "", lkx_caps.vpid ? ", VPID" : "",
+		lkx_caps.posted_interrupts ? ", posted interrupts" : lkx_caps.acknowledge_interrupts ? ", acknowledged interrupts" : "",
+		lkx_caps.pin, lkx_caps.proc, lkx_caps.proc2, lkx_caps.exit, lkx_caps.entry);
 	return 0;
 }
 

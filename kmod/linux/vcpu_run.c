@@ -11,6 +11,7 @@
 #include <linux/smp.h>
 #include <linux/vtime.h>
 #include <asm/debugreg.h>
+#include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
@@ -130,6 +131,19 @@ void plat_host_event(struct lkx_vcpu *v, u32 info)
 		asm volatile("int $18");
 }
 
+void lkx_call_handler(unsigned long handler); /* vmenter.S */
+
+/* The interrupt that ended the lap, where the processor has acknowledged it: no other will come for it. */
+static void take_acknowledged(struct lkx_vcpu *v)
+{
+	const gate_desc *idt = (const gate_desc *)this_cpu_read(lkx_cpu.idt.address);
+	u8 vector = v->exit.interruption_info & INTR_INFO_VECTOR;
+
+	/* Once. An entry that is put off ends in plat_entry_end with the exit before it. */
+	v->exit.interruption_info = 0;
+	lkx_call_handler(gate_offset(&idt[vector]));
+}
+
 void plat_entry_end(struct lkx_vcpu *v)
 {
 	struct linux_vcpu *lv = linux_vcpu(v);
@@ -144,7 +158,9 @@ void plat_entry_end(struct lkx_vcpu *v)
 		 * the guest, where no reader is. Between two such interrupts nobody wants to know.
 		 */
 		lkx_rcu_note_guest();
-		/* The interrupt that ended the lap is taken in this window, so that its tick counts as the guest's time. */
+		/* The interrupt that ended the lap is taken here or in this window, so that its tick counts as the guest's time. */
+		if (v->exit.interruption_info & INTR_INFO_VALID)
+			take_acknowledged(v);
 		local_irq_enable();
 		asm volatile("nop");
 		local_irq_disable();

@@ -6,6 +6,7 @@
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/percpu.h>
+#include <asm/segment.h>
 #include <asm/unwind_hints.h>
 
 /* struct lkx_regs: sixteen registers in the order of their encoding, then what VMCS HOST_RSP holds. */
@@ -144,3 +145,27 @@ SYM_INNER_LABEL(lkx_vmexit, SYM_L_GLOBAL)
 	mov	$1, %r11d
 	jmp	.Lleave
 SYM_FUNC_END(lkx_vmenter)
+
+.text
+
+/*
+ * void lkx_call_handler(unsigned long handler)
+ *
+ * Calls the host's handler of an interrupt as the processor would if it took the interrupt here: with a frame to IRET from, which leads back.
+ * Called with interrupts off; they are off for the handler, and on return. SDM vol. 3, 6.14.
+ */
+SYM_FUNC_START(lkx_call_handler)
+	push	%rbp
+	mov	%rsp, %rbp
+	and	$-16, %rsp
+	push	$__KERNEL_DS
+	push	%rbp
+	pushf
+	push	$__KERNEL_CS
+	/* The return address is the frame's RIP. */
+	CALL_NOSPEC rdi
+	/* IRET has taken RSP from the frame. */
+	mov	%rbp, %rsp
+	pop	%rbp
+	RET
+SYM_FUNC_END(lkx_call_handler)

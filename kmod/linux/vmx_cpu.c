@@ -30,6 +30,11 @@ static bool pml;
 module_param(pml, bool, 0444);
 MODULE_PARM_DESC(pml, "the dirty log by page-modification logging, where the processor has it; 0 (default): by write protection");
 
+static bool posted_interrupts;
+module_param(posted_interrupts, bool, 0444);
+MODULE_PARM_DESC(posted_interrupts,
+		 "interrupts reach guests' local APICs without VM exits, and the host's are acknowledged by these, where the processor can; 0 (default): no");
+
 static DEFINE_MUTEX(users_lock);
 static unsigned int users;   /* VMs; users_lock */
 static bool wanted;          /* CPUs that come up join; written with CPU hotplug held off */
@@ -210,6 +215,12 @@ static int check_processor(void)
 	lkx_caps.virtual_interrupts = virtual_interrupts = virtual_interrupts && lkx_caps.virtual_interrupts;
 	lkx_caps.pml &= pml;
 	lkx_caps.apic_timer &= virtual_interrupts && !check_tsc_unstable();
+	if (posted_interrupts && !lkx_can_take_interrupts()) {
+		pr_warn("posted_interrupts: not with this kernel, or not on this processor (FRED)\n");
+		posted_interrupts = false;
+	}
+	lkx_caps.acknowledge_interrupts &= posted_interrupts;
+	lkx_caps.posted_interrupts &= posted_interrupts && virtual_interrupts;
 	/* As the host protects itself from it. */
 	lkx_caps.large_no_execute = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	/* PAUSE never exits. Guests that halt or wait by themselves the core can do; not offered before they have been seen to run on hardware. */
@@ -239,7 +250,7 @@ int lkx_vmx_init(void)
 	lkx_msr_bitmap_init(msr_bitmap, NULL);
 	if (virtual_interrupts) {
 		lkx_msr_bitmap_init(msr_bitmap + PAGE_SIZE, NULL);
-		lkx_lapic_pass_through(msr_bitmap + PAGE_SIZE);
+		lkx_lapic_pass_through(msr_bitmap + PAGE_SIZE, lkx_caps.posted_interrupts);
 	}
 	lkx_caps.msr_bitmap_pa = virt_to_phys(msr_bitmap);
 	for_each_possible_cpu(cpu) {

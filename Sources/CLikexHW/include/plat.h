@@ -67,7 +67,7 @@ struct plat_ops {
 	void (*lapic_destroy)(struct lkx_vcpu *v);
 	u64 (*now)(struct lkx_hw *hw);
 	void (*timer_set)(struct lkx_vcpu *v, u64 at);
-	void (*notify)(struct lkx_vcpu *v);
+	void (*notify)(struct lkx_vcpu *v, bool posted);
 	int (*block)(struct lkx_vcpu *v);
 	/* May be NULL where no event is ever added. */
 	void (*ioevent_signal)(struct lkx_vm *vm, void *target);
@@ -322,7 +322,8 @@ u32 plat_cpu(struct lkx_vcpu *v);
 int plat_lapic_create(struct lkx_vcpu *v);
 void plat_lapic_destroy(struct lkx_vcpu *v);
 void plat_timer_set(struct lkx_vcpu *v, u64 at);
-void plat_notify(struct lkx_vcpu *v);
+void plat_notify(struct lkx_vcpu *v, bool posted);
+#define PLAT_NOTIFICATION_VECTOR 0xf2
 int plat_block(struct lkx_vcpu *v);
 void plat_ioevent_signal(struct lkx_vm *vm, void *target);
 

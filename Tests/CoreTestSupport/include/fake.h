@@ -71,7 +71,7 @@ struct fake {
 	u64 dr[4], dr6;          /* the processor's */
 	/* Local APICs. */
 	u64 now, timer_at;       /* plat_now's nanoseconds, and what the timer was set to last */
-	u32 notified, blocked;
+	u32 notified, posted, blocked; /* plat_notify's, and those of posted interrupts among them */
 	bool debug_restored;
 };
 
