@@ -82,6 +82,12 @@ for device in $DEVICES; do
         *) modprobe likex || exit 1 ;;
     esac
     for turn in $(echo $TURNS | tr , ' '); do
+        # Sooner or later stock KVM of 6.1 does nothing but such VM exits, it seems since the guest switched its APIC off: a guest that tells no end.
+        case "$device $turn $(uname -r)" in "/dev/kvm mmio 6.1."*)
+            echo "$device: mmio: left out, this kernel's KVM repeats a VM exit for ever (TPR below threshold)"
+            continue
+            ;;
+        esac
         for seed in $(echo $SEEDS | tr , ' '); do rage $device $turn $seed; done
     done
 done
