@@ -205,6 +205,18 @@ import Testing
         #expect(apics.requested(v) == [0x42] && lkx_lapic_deadline(v) == 0 && fake.pointee.timer_at == 0)
     }
 
+    /// The guest's TSC began when the host's was 1 << 32: there is no value of the host's for the highest of the guest's.
+    @Test func aDeadlineThatNeverComes() {
+        for index in 0..<Int(v.pointee.cpuid_count) where v.pointee.cpuid[index].function == 1 { v.pointee.cpuid[index].ecx |= 1 << 24 }
+        apics.write(v, LAPIC_LVT_TIMER, 0x40042)
+        lkx_tsc_write(v, 1000)
+        lkx_lapic_set_deadline(v, .max)
+        #expect(load() == Self.limit)
+        pass(1_000_000_000)
+        expire()
+        #expect(apics.requested(v).isEmpty && lkx_lapic_deadline(v) == .max)
+    }
+
     /// Entry and exit, whole.
     @Test func aLap() {
         apics.write(v, LAPIC_TIMER_INITIAL, 3200)

@@ -173,7 +173,8 @@ void lkx_lapic_set_deadline(struct lkx_vcpu *v, u64 deadline)
 	milliseconds = min(div_u64(left, khz), MAX_MILLISECONDS);
 	/* Rounded up: not before the TSC is there. */
 	run_until(v, plat_now(v->hw) + milliseconds * 1000000 + div_u64(left % khz * 1000000, khz) + 1);
-	if (v->timer_tsc && v->tsc_multiplier == LKX_TSC_MULTIPLIER_ONE)
+	/* (The host's TSC may come round to what is too far off.) */
+	if (v->timer_tsc && v->tsc_multiplier == LKX_TSC_MULTIPLIER_ONE && milliseconds < MAX_MILLISECONDS)
 		v->timer_tsc = deadline - v->tsc_offset;
 }
 
