@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
-public import KVMABI
+import KVMABI
 
 /// What a processor does of a local APIC's work with virtual-interrupt delivery: SDM vol. 3, 30.1 and 30.2. Its registers are in the virtual-APIC page,
 /// RVI and SVI in the guest interrupt status.

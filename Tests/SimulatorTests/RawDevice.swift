@@ -23,7 +23,7 @@ import Simulator
             capability.cap = UInt32(KVM_CAP_SPLIT_IRQCHIP)
             capability.args.0 = 24
             let result = unsafe withUnsafeMutablePointer(to: &capability) { [kernel, vm] in
-                unsafe kernel.ioctl(vm, Ioctl.enableCap.request, UInt(bitPattern: $0))
+                kernel.ioctl(vm, Ioctl.enableCap.request, UInt(bitPattern: $0))
             }
             _ = try result.get()
         }
