@@ -26,7 +26,7 @@ import Testing
     private func page(_ register: lkx_lapic_register, _ bank: Int = 0) -> UInt32 { apics.page(register, bank) }
 
     /// What the processor does when the guest writes EOI.
-    private func endOfInterrupt(_ vector: Int) { lapic.pointee.page[(Int(LAPIC_ISR.rawValue) + vector / 32) * 4] &= ~(1 << UInt32(vector % 32)) }
+    private func endOfInterrupt(_ vector: Int) { apics.change(LAPIC_ISR, vector, false) }
 
     private var isActive: Bool {
         let proc = machine[VMCS_PROC_CONTROLS], proc2 = machine[VMCS_PROC2_CONTROLS], bitmap = machine[VMCS_MSR_BITMAP]

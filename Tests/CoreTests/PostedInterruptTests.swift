@@ -27,10 +27,7 @@ import Testing
     private var isPosting: Bool { machine[VMCS_PIN_CONTROLS] & Self.posts != 0 }
     private var isRequested: Bool { v.pointee.events.requests & UInt8(LKX_REQUEST_LAPIC) != 0 }
 
-    private func change(_ register: lkx_lapic_register, _ vector: Int, _ value: Bool) {
-        let index = (Int(register.rawValue) + vector / 32) * 4, bit = UInt32(1) << UInt32(vector % 32)
-        lapic.pointee.page[index] = value ? lapic.pointee.page[index] | bit : lapic.pointee.page[index] & ~bit
-    }
+    private func change(_ register: lkx_lapic_register, _ vector: Int, _ value: Bool) { apics.change(register, vector, value) }
     private func vectors(_ register: lkx_lapic_register) -> [Int] {
         (0..<256).filter { apics.page(register, $0 / 32) >> UInt32($0 % 32) & 1 != 0 }
     }

@@ -46,6 +46,13 @@ final class TwoAPICs {
     /// A register in the first one's virtual-APIC page.
     func page(_ register: lkx_lapic_register, _ bank: Int = 0) -> UInt32 { first.pointee.lapic.pointee.page[(Int(register.rawValue) + bank) * 4] }
 
+    /// The processor changes a vector's bit there.
+    func change(_ register: lkx_lapic_register, _ vector: Int, _ value: Bool) {
+        let bit = UInt32(1) << UInt32(vector % 32)
+        let word = first.pointee.lapic.pointee.page + (Int(register.rawValue) + vector / 32) * 4
+        word.pointee = value ? word.pointee | bit : word.pointee & ~bit
+    }
+
     deinit {
         lkx_lapic_destroy(other)
         other.deallocate()

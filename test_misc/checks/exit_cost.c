@@ -177,6 +177,8 @@ static void trace(const char *device, const struct kind *k)
 {
 	struct machine m;
 
+	if (k->begin == guest_tick)
+		die("tick is no single exit that could be traced");
 	prepare(&m, device, k);
 	if (!k->to_user)
 		machine_set_entry(&m, traced_entry(k), 0x8000);

@@ -29,15 +29,20 @@ churn() {
 
 # While the guest rages: a line each time of KiB and open files; a line in /tmp/deaf if the control socket doesn't answer, though the VM is there.
 watch_vmm() {
+    gone=0
     until grep -q "^hostile: .* devices" /tmp/console 2> /dev/null; do sleep 0.2; done
     while vmm=$(pidof likex-vmm); do
         kib=$(private $vmm) files=$(ls /proc/$vmm/fd 2> /dev/null | wc -l)
         if churn 2> /tmp/ask > /tmp/answers && grep -q running /tmp/answers; then
             echo "$kib $files" >> /tmp/samples
         else
-            # Or it is about to end: it has taken its socket away. (On stock KVM some ends took more than ten seconds.)
             sleep 3
-            [ "$(pidof likex-vmm)" != "$vmm" ] || [ ! -e /tmp/control ] || cat /tmp/answers /tmp/ask >> /tmp/deaf
+            if [ ! -e /tmp/control ] && [ $gone -lt 15 ]; then
+                # It has taken its socket away: it is about to end. (On stock KVM that has taken more than ten seconds; a minute is too long.)
+                gone=$((gone + 1))
+            elif [ "$(pidof likex-vmm)" = "$vmm" ]; then
+                cat /tmp/answers /tmp/ask >> /tmp/deaf
+            fi
         fi
         sleep 1
     done
